@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * http/server.h - requests in, answers out, on one event loop.
+ *
+ * Two parts make it. The gate (gate.c) stands on each connection, before
+ * evhttp: it checks heads and framing strictly, keeps the body's bytes away
+ * from evhttp and hands them on as they come, and enforces every deadline and
+ * size. Behind it stands an evhttp listener (listener.c) that only ever sees
+ * a checked head without a body, and writes the answers.
+ *
+ * An ordinary request:
+ *
+ *   begin(server_arg, req)        the head has passed; returns an exchange
+ *     body(x, data, len)          each piece as it arrives, any size
+ *     body_end(x, NONE)           it was complete
+ *   http_reply_begin / http_reply_write / http_reply_end      by the exchange
+ *   done(x)                       the answer has left; req is gone now
+ *
+ * A difficult one: a malformed head. begin() is called all the same, with
+ * http_request_refusal(req) set, so that the refusal leaves in the envelope
+ * and is recorded; no body() comes, the connection closes after the answer.
+ * A body that breaks off or is malformed midway ends with
+ * body_end(x, refusal). A client that goes away: gone(x), at most once, and
+ * then done(x) when the exchange has called http_request_release() or ended
+ * the reply.
+ *
+ * After begin() has returned non-NULL, done() is called exactly once and is
+ * the last call. Nothing is called back from inside http_reply_*().
+ * A request belongs to its server's loop thread.
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "http/refusal.h"
+
+struct http_server;
+struct http_request;
+
+struct http_settings {
+    int64_t max_body_bytes;
+    size_t max_head_bytes;
+    size_t max_connections; /* of this server (one worker's share) */
+    int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us,
+        send_timeout_us;
+};
+
+struct http_handler {
+    /* NULL: out of memory; the connection is closed. */
+    void *(*begin)(void *server_arg, struct http_request *req);
+    void (*body)(void *exchange, const char *data, size_t len);
+    void (*body_end)(void *exchange, enum http_refusal refusal);
+    /* http_reply_pending() has fallen below HTTP_REPLY_LOW. */
+    void (*drained)(void *exchange);
+    void (*gone)(void *exchange);
+    void (*done)(void *exchange);
+};
+
+enum status http_server_new(struct event_base *base, const struct clock *clock,
+                            const struct http_settings *settings,
+                            const struct http_handler *handler, void *arg,
+                            struct http_server **out) MUST_CHECK;
+/* Start to accept on a listening, non-blocking socket; it is closed with the
+ * server. Any number of times. */
+enum status http_server_accept(struct http_server *s, int fd) MUST_CHECK;
+/* A reload. Connections that exist keep the deadlines they have begun. */
+void http_server_configure(struct http_server *s,
+                           const struct http_settings *settings);
+/* Close the listening sockets; answers from now on say Connection: close and
+ * idle connections are closed at their next request or time-out. */
+void http_server_drain(struct http_server *s);
+/* Connections open now (0: drained). */
+size_t http_server_connections(const struct http_server *s);
+/* Exchanges under way get gone() and done() first. */
+void http_server_free(struct http_server *s);
+
+/* ---- a request; all texts live until done() ---- */
+
+enum http_refusal http_request_refusal(const struct http_request *req);
+struct text http_request_method(const struct http_request *req);
+struct text http_request_target(const struct http_request *req);
+int http_request_minor(const struct http_request *req); /* HTTP/1.x */
+
+struct http_header {
+    struct text name, value; /* value without white space around it */
+};
+size_t http_request_headers(const struct http_request *req,
+                            const struct http_header **out);
+/* The first of that name (any case); absent when there is none. */
+struct text http_request_header(const struct http_request *req,
+                                const char *name);
+size_t http_request_header_count(const struct http_request *req,
+                                 const char *name);
+
+bool http_request_has_body(const struct http_request *req);
+/* What Content-Length said; -1: chunked. 0 without a body. */
+int64_t http_request_length(const struct http_request *req);
+/* The peer. For unix sockets the family is AF_UNIX. */
+const struct sockaddr *http_request_peer(const struct http_request *req);
+const char *http_request_peer_text(const struct http_request *req);
+mono_us http_request_started(const struct http_request *req);
+bool http_request_is_tls(const struct http_request *req);
+
+/* Send "100 Continue" if the client waits for it. Until the exchange calls
+ * this, or a first byte of the body is there, nothing is sent. */
+void http_request_continue(struct http_request *req);
+/* No more of the body is wanted (the answer is an early refusal): no body()
+ * or body_end() from now on. What comes is thrown away, for a bounded time and
+ * number of bytes, then the connection closes; a body whose rest is
+ * small is read to its end and the connection kept. */
+void http_request_discard(struct http_request *req);
+/* Allow or stop body() for a while (too much is buffered elsewhere). */
+void http_request_pause(struct http_request *req, bool paused);
+
+/* ---- the answer ---- */
+
+#define HTTP_REPLY_LOW (16 * 1024)
+
+/* Names and values are checked tokens (the caller's duty; a CR or LF in a
+ * value is a CHECK). Content-Length, Transfer-Encoding, Connection and Date
+ * are made here. `length` -1: unknown (chunked, or until close on 1.0).
+ * Statuses 1xx, 204 and 304, and HEAD, carry no body. */
+enum status http_reply_begin(struct http_request *req, int status,
+                             const struct http_header *headers, size_t count,
+                             int64_t length) MUST_CHECK;
+/* Copies. STATUS_NO_MEMORY: nothing was taken. */
+enum status http_reply_write(struct http_request *req, const char *data,
+                             size_t len) MUST_CHECK;
+/* The end. Fewer bytes than `length` promised: the connection is closed
+ * without a proper end. */
+void http_reply_end(struct http_request *req);
+/* Cut the connection so that the client notices. */
+void http_reply_abort(struct http_request *req);
+/* Bytes written and not yet taken by the kernel. */
+size_t http_reply_pending(const struct http_request *req);
+/* After gone(): the exchange is finished with the request; done() follows. */
+void http_request_release(struct http_request *req);
+/* Close after this answer (asked for by the exchange). */
+void http_request_close_after(struct http_request *req);
+
+struct http_counters {
+    uint64_t accepted, refused_connections, requests, malformed, timeouts;
+    size_t connections; /* now */
+    size_t held_bytes;  /* input held by all gates now */
+};
+void http_server_counters(const struct http_server *s,
+                          struct http_counters *out);
+
+#endif
