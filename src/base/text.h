@@ -76,9 +76,15 @@ enum status text_to_u64(struct text t, uint64_t max, uint64_t *out) MUST_CHECK;
 char *text_dup(struct text t);
 
 /* Durations "50ms" "30s" "5m" "1h" "2d" (a unit is required, digits only)
- * to microseconds; sizes "512" "16KiB" "8MiB" "1GiB" "10kB" "10MB" to bytes.
+ * to microseconds; sizes "512" "16KiB" "8MiB" "1GiB" "10kB" "10MB" "1GB" to
+ * bytes.
  * STATUS_INVALID for anything else, STATUS_TOO_LARGE past INT64_MAX. */
 enum status text_to_duration_us(struct text t, int64_t *out) MUST_CHECK;
 enum status text_to_size(struct text t, int64_t *out) MUST_CHECK;
+
+/* The length (1 to 4) of the well-formed UTF-8 sequence that `data` begins
+ * with, or 0: overlong forms, surrogates, code points above U+10FFFF and cut
+ * sequences are not well-formed. */
+size_t text_utf8_sequence(const char *data, size_t len);
 
 #endif
