@@ -92,6 +92,7 @@ enum policy_body {
 struct policy_use {
     const char *policy; /* the contract's or the policy's name */
     bool is_shadow;
+    bool depends_on_sender; /* policy_use_counts() looks at the sender */
     const struct policy_scope *scope; /* NULL: always counts (the contract) */
 };
 
@@ -116,6 +117,12 @@ struct policy_operation {
     int chat_parameter; /* index of the path parameter with the chat's id, or
                          * -1 */
 };
+
+/* In name order; never empty. The first one's error codes serve answers to
+ * requests that match no operation. */
+size_t policy_contract_count(const struct policy_snapshot *s);
+const struct policy_contract *policy_contract_at(
+    const struct policy_snapshot *s, size_t i);
 
 size_t policy_operation_count(const struct policy_snapshot *s);
 const struct policy_operation *policy_operation_at(
