@@ -1,0 +1,1025 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gateway/exchange.c - the life of a request, in order.
+ *
+ *   begin ─ step_head ─ (body pieces) ─ step_judge ─ step_sender ─ step_limit
+ *         ─ step_forward ─ (answer pieces) ─ step_record ─ step_release ─ over
+ *
+ * Each step ends by handing over to the next, or to exchange_refuse(), which
+ * makes an answer of chatgate's own and goes on to step_record. Nothing else
+ * in the program knows this order. Every answer passes step_record and
+ * step_release: the end of it (all of it, when it is small) is kept back until
+ * its line is in the audit file.
+ *
+ * Neighbours call back from the event loop, never from inside a call to them,
+ * so a step may call the next one without looking over its shoulder. The
+ * exchange is freed by exchange_try_free() alone.
+ */
+#include "gateway/exchange.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "gateway/exchange_state.h"
+
+/* What a client that went away leaves unread is still read from the upstream,
+ * for its trace id, up to this much; then the call is cut. */
+#define ABANDONED_ANSWER_MAX (1024 * 1024)
+
+static void step_sender(struct exchange *x);
+static void step_limit(struct exchange *x);
+static void step_forward(struct exchange *x);
+static void step_record(struct exchange *x);
+static void step_release(struct exchange *x);
+static void exchange_refuse(struct exchange *x, enum http_refusal refusal,
+                            const char *detail);
+
+/* ---- begin and end ---- */
+
+static void drop_body(struct exchange *x)
+{
+    if (x->body.len > 0)
+        __atomic_sub_fetch(&x->worker->shared->buffered_bytes,
+                           (int64_t)x->body.len, __ATOMIC_RELAXED);
+    x->worker->metrics.buffered_bytes -= x->body.len;
+    buffer_release(&x->body);
+    x->is_body_kept = false;
+}
+
+static void drop_run(struct exchange *x)
+{
+    schema_run_free(x->run);
+    x->run = NULL;
+}
+
+static void exchange_try_free(struct exchange *x)
+{
+    if (x->req != NULL || x->is_recording || x->call != NULL ||
+        x->limit_call != NULL || x->search != NULL)
+        return;
+    CHECK(x->is_over);
+    struct worker *w = x->worker;
+    drop_body(x);
+    drop_run(x);
+    answer_scan_free(x->scan);
+    buffer_release(&x->tail);
+    runtime_unref(x->runtime);
+    arena_release(&x->arena);
+    MAGIC_CLEAR(x);
+    free(x);
+    worker_exchange_over(w);
+}
+
+static void on_done(void *arg)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->req = NULL;
+    /* The server went away under an exchange that was not over: nobody is
+     * left to answer, and what neighbours still do is of no use. */
+    if (!x->is_over) {
+        if (x->call != NULL)
+            upstream_call_cancel(x->call);
+        if (x->limit_call != NULL)
+            limit_call_cancel(x->limit_call);
+        if (x->search != NULL)
+            sender_search_cancel(x->search);
+        x->call = NULL;
+        x->limit_call = NULL;
+        x->search = NULL;
+        x->is_gone = true;
+        if (!x->is_recording) {
+            x->error = "client.gone";
+            x->outcome = AUDIT_ERROR;
+            step_record(x);
+        }
+    }
+    exchange_try_free(x);
+}
+
+static struct exchange *exchange_new(struct worker *w,
+                                     struct http_request *req)
+{
+    struct exchange *x = calloc(1, sizeof(*x));
+    if (x == NULL)
+        return NULL;
+    MAGIC_SET(x, EXCHANGE_MAGIC);
+    x->worker = w;
+    x->req = req;
+    x->runtime = runtime_ref(w->runtime);
+    x->started_at = http_request_started(req);
+    x->time = clock_wall(w->shared->clock);
+    x->reply_length = -1;
+    x->recipients = x->parts = -1;
+    arena_init(&x->arena, EXCHANGE_ARENA_MAX);
+    buffer_init(&x->body,
+                (size_t)x->runtime->config->limits.max_body_bytes);
+    buffer_init(&x->tail, UPSTREAM_WINDOW + 64 * 1024);
+    w->metrics.requests++;
+    worker_exchange_began(w);
+    return x;
+}
+
+static enum audit_decision outcome_of(enum http_refusal refusal)
+{
+    switch (http_refusal_row(refusal)->status) {
+    case 429:
+        return AUDIT_LIMITED;
+    case 401:
+    case 403:
+        return AUDIT_DENIED;
+    case 500:
+        return AUDIT_ERROR;
+    case 502:
+    case 503:
+    case 504:
+        return AUDIT_UNAVAILABLE;
+    default:
+        return AUDIT_REJECTED;
+    }
+}
+
+/* Answer with a refusal, from any step. `detail` takes the place of the
+ * table's sentence; it must live as long as the exchange. */
+static void exchange_refuse(struct exchange *x, enum http_refusal refusal,
+                            const char *detail)
+{
+    CHECK(x->refusal == HTTP_REFUSAL_NONE && !x->is_reply_begun);
+    x->refusal = refusal;
+    x->refusal_detail = detail;
+    x->status = http_refusal_row(refusal)->status;
+    x->outcome = outcome_of(refusal);
+    x->error = http_refusal_row(refusal)->name;
+    x->worker->metrics.refusals[refusal]++;
+    drop_body(x);
+    drop_run(x);
+    buffer_clear(&x->tail);
+    if (!x->is_body_over) {
+        x->is_body_over = true;
+        if (!x->is_gone)
+            http_request_discard(x->req);
+    }
+    if (!respond_make(x))
+        x->is_broken = true;
+    step_record(x);
+}
+
+static void give_charge_back(struct exchange *x)
+{
+    if (x->is_decided && x->decision.status == STATUS_OK)
+        limit_refund(x->worker->limiter, x->asked, &x->decision);
+}
+
+/* The client left before anything was sent upstream. */
+static void exchange_abandon(struct exchange *x)
+{
+    give_charge_back(x);
+    x->outcome = AUDIT_ERROR;
+    x->error = "client.gone";
+    drop_body(x);
+    step_record(x);
+}
+
+/* ---- head ---- */
+
+/* RFC 9110 section 8.3: application/json, a charset of UTF-8 at most. */
+static bool is_json_type(struct text value)
+{
+    struct text type, rest = text_cut(value, ';', &type);
+    if (!text_equal_nocase(text_trim(type), TEXT_LIT("application/json")))
+        return false;
+    while (!text_is_absent(rest)) {
+        struct text parameter, name;
+        rest = text_cut(rest, ';', &parameter);
+        parameter = text_trim(parameter);
+        if (parameter.len == 0)
+            continue;
+        struct text charset = text_cut(parameter, '=', &name);
+        if (!text_equal_nocase(name, TEXT_LIT("charset")))
+            continue;
+        if (charset.len >= 2 && charset.data[0] == '"' &&
+            charset.data[charset.len - 1] == '"')
+            charset = text_make(charset.data + 1, charset.len - 2);
+        if (!text_equal_nocase(charset, TEXT_LIT("utf-8")))
+            return false;
+    }
+    return true;
+}
+
+static enum http_refusal refusal_of_match(enum policy_match match)
+{
+    switch (match) {
+    case POLICY_BAD_PATH:
+        return HTTP_REFUSAL_PATH;
+    case POLICY_BAD_QUERY:
+        return HTTP_REFUSAL_QUERY;
+    case POLICY_NO_ROUTE:
+        return HTTP_REFUSAL_NO_ROUTE;
+    case POLICY_NO_METHOD:
+        return HTTP_REFUSAL_METHOD_NOT_ALLOWED;
+    case POLICY_OPERATION:
+    case POLICY_UNMATCHED:
+        break;
+    }
+    return HTTP_REFUSAL_NONE;
+}
+
+/* Type and length, before one byte of the body is read. */
+static enum http_refusal check_body_headers(struct exchange *x)
+{
+    const struct policy_operation *op = x->route.operation;
+    struct text coding = http_request_header(x->req, "content-encoding");
+    if (op == NULL)
+        return HTTP_REFUSAL_NONE;
+    if (!text_is_absent(coding) &&
+        !text_equal_nocase(coding, TEXT_LIT("identity")))
+        return HTTP_REFUSAL_CONTENT_ENCODING;
+    if (!http_request_has_body(x->req)) {
+        bool is_framed =
+            http_request_header_count(x->req, "content-length") > 0;
+        return op->body == POLICY_BODY_REQUIRED && !is_framed
+                   ? HTTP_REFUSAL_LENGTH_REQUIRED
+                   : HTTP_REFUSAL_NONE;
+    }
+    if (http_request_header_count(x->req, "content-type") != 1 ||
+        !is_json_type(http_request_header(x->req, "content-type")))
+        return HTTP_REFUSAL_CONTENT_TYPE;
+    return HTTP_REFUSAL_NONE;
+}
+
+static struct policy_facts facts_of(const struct exchange *x)
+{
+    struct policy_facts facts = {
+        .sender = x->sender,
+        .client = x->client,
+        .chat = x->parameters.chat,
+    };
+    if (x->consumer != NULL)
+        facts.consumer = text_of(x->consumer->name);
+    return facts;
+}
+
+/* Enforced uses whose violation refuses the request whoever sends it. */
+static uint64_t final_uses_of(const struct exchange *x)
+{
+    const struct policy_operation *op = x->route.operation;
+    struct policy_facts facts = facts_of(x);
+    uint64_t bits = 0;
+    for (size_t i = 0; i < op->use_count; i++) {
+        const struct policy_use *use = &op->uses[i];
+        if (!use->is_shadow && !use->depends_on_sender &&
+            policy_use_counts(use, &facts))
+            bits |= UINT64_C(1) << i;
+    }
+    return bits;
+}
+
+static bool has_enforced_finding(const struct policy_parameters *p)
+{
+    for (size_t i = 0; i < p->finding_count; i++)
+        if (!p->findings[i].is_shadow)
+            return true;
+    return false;
+}
+
+/* An operation that needs no body may come without one. */
+static bool needs_validation(const struct exchange *x)
+{
+    return x->route.operation != NULL &&
+           (http_request_has_body(x->req) ||
+            x->route.operation->body == POLICY_BODY_REQUIRED);
+}
+
+static void step_head(struct exchange *x)
+{
+    enum http_refusal denied = identify_consumer(x);
+    policy_route(x->runtime->policy, http_request_method(x->req),
+                 http_request_target(x->req), &x->route);
+    enum http_refusal refusal = refusal_of_match(x->route.match);
+    if (refusal == HTTP_REFUSAL_NONE)
+        refusal = denied;
+    if (refusal == HTTP_REFUSAL_NONE)
+        refusal = check_body_headers(x);
+    if (refusal != HTTP_REFUSAL_NONE) {
+        exchange_refuse(x, refusal, x->route.problem);
+        return;
+    }
+    x->is_body_kept = true;
+    if (x->route.operation != NULL) {
+        if (policy_check_parameters(&x->route, &x->runtime->schema_limits,
+                                    &x->arena, &x->parameters) != STATUS_OK) {
+            exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+            return;
+        }
+        x->final_uses = final_uses_of(x);
+        x->is_body_kept = !has_enforced_finding(&x->parameters);
+    }
+    if (needs_validation(x)) {
+        x->run = schema_run_new(x->route.operation->plan,
+                                &x->runtime->schema_limits);
+        if (x->run == NULL) {
+            exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+            return;
+        }
+    }
+    http_request_continue(x->req);
+}
+
+/* The answer that no line tells of: the file cannot be written. */
+static void on_unrecorded(evutil_socket_t fd, short what, void *arg)
+{
+    struct exchange *x;
+    (void)fd, (void)what;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->is_recording = false;
+    x->is_over = true;
+    step_release(x);
+}
+
+static void release_without_record(struct exchange *x)
+{
+    const struct timeval now = {0, 0};
+    x->worker->metrics.unrecorded++;
+    x->is_recording = true;
+    CHECK(event_base_once(x->worker->base, -1, EV_TIMEOUT, on_unrecorded, x,
+                          &now) == 0);
+}
+
+static void *exchange_begin(void *server_arg, struct http_request *req)
+{
+    struct worker *w = server_arg;
+    struct exchange *x = exchange_new(w, req);
+    if (x == NULL)
+        return NULL;
+    enum http_refusal refusal = http_request_refusal(req);
+    if (refusal != HTTP_REFUSAL_NONE) {
+        w->metrics.malformed++;
+        x->is_body_over = true;
+    }
+    if (identify_request(x) != STATUS_OK)
+        exchange_refuse(x, HTTP_REFUSAL_INTERNAL, NULL);
+    else if (refusal != HTTP_REFUSAL_NONE)
+        exchange_refuse(x, refusal, NULL);
+    else if (!audit_file_is_healthy(w->shared->audit))
+        exchange_refuse(x, HTTP_REFUSAL_AUDIT_UNAVAILABLE, NULL);
+    else
+        step_head(x);
+    return x;
+}
+
+/* ---- body ---- */
+
+static void keep_body(struct exchange *x, const char *data, size_t len)
+{
+    struct worker_shared *shared = x->worker->shared;
+    int64_t all = __atomic_add_fetch(&shared->buffered_bytes, (int64_t)len,
+                                     __ATOMIC_RELAXED);
+    enum status s = all > shared->max_buffered_bytes
+                        ? STATUS_TOO_LARGE
+                        : buffer_append(&x->body, data, len);
+    if (s != STATUS_OK) {
+        __atomic_sub_fetch(&shared->buffered_bytes, (int64_t)len,
+                           __ATOMIC_RELAXED);
+        exchange_refuse(x,
+                        s == STATUS_TOO_LARGE ? HTTP_REFUSAL_BUSY
+                                              : HTTP_REFUSAL_NO_MEMORY,
+                        NULL);
+        return;
+    }
+    struct metrics *m = &x->worker->metrics;
+    m->buffered_bytes += len;
+    if (m->buffered_peak_bytes < x->body.len)
+        m->buffered_peak_bytes = x->body.len;
+}
+
+static void collect_findings(struct exchange *x, bool is_sender_known);
+
+static void exchange_body(void *arg, const char *data, size_t len)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    if (x->is_body_over)
+        return;
+    x->bytes_in += (int64_t)len;
+    x->worker->metrics.bytes_in += len;
+    if (x->run != NULL) {
+        enum status s = schema_run_feed(x->run, data, len);
+        if (s == STATUS_INVALID) {
+            collect_findings(x, false);
+            exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
+            return;
+        }
+        if (s != STATUS_OK) {
+            exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+            return;
+        }
+        if (x->is_body_kept &&
+            (schema_run_broken(x->run) & x->final_uses) != 0)
+            drop_body(x);
+    }
+    if (x->is_body_kept)
+        keep_body(x, data, len);
+}
+
+/* ---- judge: what of the violations counts ---- */
+
+static bool finding_add(struct exchange *x, const struct policy_finding *f)
+{
+    if (x->finding_count == SCHEMA_VIOLATIONS_MAX)
+        return false;
+    x->findings[x->finding_count++] = *f;
+    if (!f->is_shadow)
+        x->enforced_count++;
+    return true;
+}
+
+static bool run_finding(const struct exchange *x,
+                        const struct schema_violation *v,
+                        bool is_sender_known, struct policy_finding *out)
+{
+    const struct policy_operation *op = x->route.operation;
+    struct policy_facts facts = facts_of(x);
+    *out = (struct policy_finding){
+        .pointer = v->pointer,
+        .record_pointer = v->record_pointer,
+        .rule = v->rule,
+        .message = v->message,
+        .policy = op->contract->name,
+    };
+    if (v->use == SCHEMA_USE_JSON)
+        return true;
+    const struct policy_use *use = &op->uses[v->use];
+    out->policy = use->policy;
+    out->is_shadow = use->is_shadow;
+    if (use->depends_on_sender && !is_sender_known)
+        return false;
+    return policy_use_counts(use, &facts);
+}
+
+/* Everything that counts, enforced first; at most SCHEMA_VIOLATIONS_MAX.
+ * Texts are copied, so that the run can go. */
+static void collect_findings(struct exchange *x, bool is_sender_known)
+{
+    const struct schema_violation *list = NULL;
+    size_t count = x->run ? schema_run_violations(x->run, &list) : 0;
+    x->finding_count = x->enforced_count = 0;
+    if (x->findings == NULL)
+        x->findings = arena_array(&x->arena, SCHEMA_VIOLATIONS_MAX,
+                                  sizeof(*x->findings));
+    if (x->findings == NULL)
+        return;
+    for (int shadow = 0; shadow <= 1; shadow++) {
+        for (size_t i = 0; i < x->parameters.finding_count; i++)
+            if (x->parameters.findings[i].is_shadow == shadow)
+                finding_add(x, &x->parameters.findings[i]);
+        for (size_t i = 0; i < count; i++) {
+            struct policy_finding f;
+            if (!run_finding(x, &list[i], is_sender_known, &f) ||
+                f.is_shadow != shadow)
+                continue;
+            f.pointer = arena_strdup(&x->arena, text_of(f.pointer));
+            f.record_pointer =
+                arena_strdup(&x->arena, text_of(f.record_pointer));
+            f.message = arena_strdup(&x->arena, text_of(f.message));
+            if (f.pointer && f.record_pointer && f.message)
+                finding_add(x, &f);
+        }
+    }
+}
+
+/* The sender as far as it can be told without asking anybody. */
+static bool find_sender_now(struct exchange *x)
+{
+    const struct policy_operation *op = x->route.operation;
+    char number[SENDER_NUMBER_SIZE];
+    struct text found = {NULL, 0};
+    if (op == NULL)
+        return true;
+    switch (op->sender_in) {
+    case POLICY_SENDER_NONE:
+        return true;
+    case POLICY_SENDER_BODY:
+        x->from_source = AUDIT_FROM_BODY;
+        if (x->run == NULL || op->sender_tap == POLICY_TAP_NONE ||
+            !schema_run_tap_text(x->run, (size_t)op->sender_tap, &found))
+            x->from_source = AUDIT_FROM_UNKNOWN;
+        break;
+    case POLICY_SENDER_QUERY:
+        found = x->parameters.sender;
+        x->from_source =
+            text_is_absent(found) ? AUDIT_FROM_UNKNOWN : AUDIT_FROM_QUERY;
+        break;
+    case POLICY_SENDER_CHAT:
+        if (text_is_absent(x->parameters.chat) ||
+            !sender_cached(x->worker->sender, x->parameters.chat, number))
+            return false;
+        found = text_of(number);
+        x->from_source = AUDIT_FROM_CHAT;
+        break;
+    }
+    if (!text_is_absent(found))
+        x->sender = arena_text(&x->arena, found);
+    return true;
+}
+
+/* What the record tells of the body: only values that passed their schema. */
+static struct text tapped_text(struct exchange *x, int tap)
+{
+    struct text found = {NULL, 0};
+    if (tap != POLICY_TAP_NONE &&
+        schema_run_tap_text(x->run, (size_t)tap, &found))
+        found = arena_text(&x->arena, found);
+    return found;
+}
+
+static int64_t tapped_count(struct exchange *x, int tap)
+{
+    uint64_t count;
+    if (tap != POLICY_TAP_NONE &&
+        schema_run_tap_count(x->run, (size_t)tap, &count))
+        return (int64_t)count;
+    return -1;
+}
+
+static void take_taps(struct exchange *x)
+{
+    const struct policy_operation *op = x->route.operation;
+    if (x->run == NULL)
+        return;
+    x->recipients = tapped_count(x, op->recipients_tap);
+    x->parts = tapped_count(x, op->parts_tap);
+    x->effect = tapped_text(x, op->effect_tap);
+    x->idempotency_key = tapped_text(x, op->idempotency_tap);
+}
+
+static bool is_verdict_bad(struct exchange *x, bool is_sender_known)
+{
+    collect_findings(x, is_sender_known);
+    /* Whatever the list holds: what is broken for good is never forwarded. */
+    bool is_broken = x->run != NULL &&
+                     (schema_run_broken(x->run) & x->final_uses) != 0;
+    return x->enforced_count > 0 || is_broken ||
+           has_enforced_finding(&x->parameters);
+}
+
+static void step_judge(struct exchange *x)
+{
+    enum status s = x->run ? schema_run_finish(x->run) : STATUS_OK;
+    if (s != STATUS_OK && s != STATUS_INVALID) {
+        exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+        return;
+    }
+    take_taps(x);
+    bool is_known = find_sender_now(x);
+    if (is_verdict_bad(x, is_known) || s == STATUS_INVALID) {
+        exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
+        return;
+    }
+    if (is_known)
+        step_limit(x);
+    else
+        step_sender(x);
+}
+
+static void exchange_body_end(void *arg, enum http_refusal refusal)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    if (x->is_body_over)
+        return;
+    x->is_body_over = true;
+    if (refusal != HTTP_REFUSAL_NONE)
+        exchange_refuse(x, refusal, NULL);
+    else
+        step_judge(x);
+}
+
+/* ---- sender: a chat that this process has not seen ---- */
+
+static void sender_settled(struct exchange *x)
+{
+    if (x->is_gone)
+        exchange_abandon(x);
+    else if (is_verdict_bad(x, true))
+        exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
+    else
+        step_limit(x);
+}
+
+static void on_sender_found(void *arg, enum status status, const char *number)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->search = NULL;
+    x->from_source = AUDIT_FROM_UNKNOWN;
+    if (status == STATUS_OK) {
+        x->sender = arena_text(&x->arena, text_of(number));
+        x->from_source = AUDIT_FROM_CHAT;
+    }
+    sender_settled(x);
+}
+
+static void step_sender(struct exchange *x)
+{
+    enum status s = sender_find(x->worker->sender, x->parameters.chat,
+                                on_sender_found, x, &x->search);
+    if (s == STATUS_OK)
+        return;
+    x->from_source = AUDIT_FROM_UNKNOWN;
+    sender_settled(x);
+}
+
+/* ---- limit ---- */
+
+static enum status make_charges(struct exchange *x)
+{
+    struct policy_facts facts = facts_of(x);
+    x->charges =
+        arena_array(&x->arena, LIMIT_CHARGES_MAX, sizeof(*x->charges));
+    if (x->charges == NULL)
+        return STATUS_NO_MEMORY;
+    enum status s =
+        policy_charges(x->runtime->policy, &x->route, &facts, &x->arena,
+                       x->charges, LIMIT_CHARGES_MAX, &x->charge_count);
+    if (s != STATUS_OK || x->charge_count == 0)
+        return s;
+    x->asked = arena_array(&x->arena, x->charge_count, sizeof(*x->asked));
+    if (x->asked == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < x->charge_count; i++) {
+        const struct policy_charge *c = &x->charges[i];
+        x->asked[i] = (struct limit_charge){
+            .key = c->key,
+            .tag = c->tag,
+            .rate = {.capacity_utok = c->capacity * LIMIT_UTOK,
+                     .refill_tokens = c->refill,
+                     .period_us = c->period_us},
+            .cost_utok = c->cost * LIMIT_UTOK,
+            .is_shadow = c->is_shadow,
+        };
+    }
+    return STATUS_OK;
+}
+
+static void on_decision(void *arg, const struct limit_decision *d)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->limit_call = NULL;
+    x->decision = *d;
+    x->is_decided = true;
+    for (size_t i = 0; i < d->count; i++)
+        if (x->charges[i].is_shadow && !d->verdicts[i].allowed) {
+            x->worker->metrics.shadow_limited++;
+            break;
+        }
+    if (x->is_gone)
+        exchange_abandon(x);
+    else if (d->status == STATUS_OK)
+        step_forward(x);
+    else if (d->status == STATUS_LIMITED)
+        exchange_refuse(x, HTTP_REFUSAL_LIMITED, NULL);
+    else
+        exchange_refuse(x, HTTP_REFUSAL_LIMIT_UNAVAILABLE, NULL);
+}
+
+static void step_limit(struct exchange *x)
+{
+    enum http_refusal denied =
+        x->consumer ? identify_sender_right(x) : HTTP_REFUSAL_NONE;
+    if (denied != HTTP_REFUSAL_NONE) {
+        exchange_refuse(x, denied, NULL);
+        return;
+    }
+    enum status s = make_charges(x);
+    if (s == STATUS_OK && x->charge_count == 0) {
+        step_forward(x);
+        return;
+    }
+    if (s == STATUS_OK)
+        s = limit_decide(x->worker->limiter, x->asked, x->charge_count,
+                         on_decision, x, &x->limit_call);
+    if (s != STATUS_OK)
+        exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+}
+
+/* ---- forward ---- */
+
+static void on_answer_head(void *arg, const struct upstream_head *head);
+static void on_answer_body(void *arg, const char *data, size_t len);
+static void on_answer_done(void *arg, const struct upstream_result *result);
+
+static const struct upstream_events answer_events = {
+    .on_head = on_answer_head,
+    .on_body = on_answer_body,
+    .on_done = on_answer_done,
+};
+
+static void step_forward(struct exchange *x)
+{
+    struct upstream_request request;
+    drop_run(x);
+    enum status s = forward_make(x, &request);
+    if (s == STATUS_OK)
+        s = upstream_call_start(x->worker->upstream, &request, &answer_events,
+                                x, &x->call);
+    if (s == STATUS_OK) {
+        x->call_started_at = clock_mono(x->worker->shared->clock);
+        return;
+    }
+    give_charge_back(x);
+    exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+}
+
+/* ---- answer ---- */
+
+static void on_chat_seen(void *arg, struct text chat, struct text number)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    sender_learn(x->worker->sender, chat, number);
+}
+
+static void on_answer_head(void *arg, const struct upstream_head *head)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->upstream_status = head->status;
+    x->delivery = AUDIT_DELIVERY_ONCE;
+    if (forward_take_head(x, head, on_chat_seen) != STATUS_OK)
+        x->is_broken = true;
+}
+
+static bool begin_reply(struct exchange *x)
+{
+    if (x->is_reply_begun)
+        return true;
+    x->is_reply_begun = true;
+    return http_reply_begin(x->req, x->status, x->reply_headers,
+                            x->reply_header_count,
+                            x->reply_length) == STATUS_OK;
+}
+
+static void send_piece(struct exchange *x, const char *data, size_t len)
+{
+    if (x->is_broken || x->is_gone || len == 0)
+        return;
+    if (!begin_reply(x) || http_reply_write(x->req, data, len) != STATUS_OK) {
+        x->is_broken = true;
+        return;
+    }
+    x->written += (int64_t)len;
+    x->bytes_out += (int64_t)len;
+    x->worker->metrics.bytes_out += len;
+}
+
+/* Tell the transfer how much has left for the client, so that it goes on. */
+static void account_taken(struct exchange *x)
+{
+    if (x->call == NULL)
+        return;
+    int64_t left = x->answer_bytes;
+    if (!x->is_gone && !x->is_broken) {
+        int64_t pending = (int64_t)http_reply_pending(x->req);
+        left = x->written > pending ? x->written - pending : 0;
+    }
+    if (left > x->taken) {
+        upstream_call_taken(x->call, (size_t)(left - x->taken));
+        x->taken = left;
+    }
+}
+
+static void hold_piece(struct exchange *x, const char *data, size_t len)
+{
+    if (buffer_append(&x->tail, data, len) != STATUS_OK)
+        x->is_broken = true;
+}
+
+static void take_trace_id(struct exchange *x)
+{
+    if (x->scan == NULL)
+        return;
+    answer_scan_finish(x->scan);
+    struct text found = answer_scan_trace_id(x->scan);
+    if (!text_is_absent(found))
+        x->trace_id = found;
+}
+
+/* Read on for the trace id, but not for ever. */
+static void answer_to_nobody(struct exchange *x)
+{
+    if (x->answer_bytes <= x->bytes_out + ABANDONED_ANSWER_MAX) {
+        account_taken(x);
+        return;
+    }
+    upstream_call_cancel(x->call);
+    x->call = NULL;
+    x->upstream_us =
+        clock_mono(x->worker->shared->clock) - x->call_started_at;
+    drop_body(x);
+    take_trace_id(x);
+    x->outcome = AUDIT_ERROR;
+    x->error = x->is_gone ? "client.gone" : "internal.memory";
+    step_record(x);
+}
+
+static void on_answer_body(void *arg, const char *data, size_t len)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->answer_bytes += (int64_t)len;
+    if (x->scan != NULL)
+        answer_scan_feed(x->scan, data, len);
+    if (x->is_gone || x->is_broken) {
+        answer_to_nobody(x);
+        return;
+    }
+    if (x->reply_length >= 0) {
+        /* Only the piece that completes the answer is kept back. */
+        if (x->answer_bytes >= x->reply_length)
+            hold_piece(x, data, len);
+        else
+            send_piece(x, data, len);
+    } else if (http_request_minor(x->req) >= 1) {
+        send_piece(x, data, len); /* the last chunk is the end */
+    } else {
+        send_piece(x, x->tail.data, x->tail.len);
+        buffer_clear(&x->tail);
+        hold_piece(x, data, len);
+    }
+    account_taken(x);
+}
+
+static enum http_refusal refusal_of_outcome(enum upstream_outcome o)
+{
+    switch (o) {
+    case UPSTREAM_CONNECT:
+        return HTTP_REFUSAL_UPSTREAM_CONNECT;
+    case UPSTREAM_TIMEOUT:
+        return HTTP_REFUSAL_UPSTREAM_TIMEOUT;
+    case UPSTREAM_MALFORMED:
+        return HTTP_REFUSAL_UPSTREAM_MALFORMED;
+    default:
+        return HTTP_REFUSAL_UPSTREAM_SEND;
+    }
+}
+
+static void answer_failed(struct exchange *x,
+                          const struct upstream_result *result)
+{
+    char quoted[256];
+    log_event(LOG_INFO, "upstream.failed",
+              "request_id=%s outcome=%s detail=%s", x->request_id,
+              upstream_outcome_name(result->outcome),
+              log_quote(text_of(result->detail), quoted, sizeof(quoted)));
+    if (x->delivery == AUDIT_DELIVERY_NONE && result->may_be_delivered)
+        x->delivery = AUDIT_DELIVERY_UNKNOWN;
+    if (!result->may_be_delivered)
+        give_charge_back(x);
+    if (!x->is_reply_begun) {
+        exchange_refuse(x, refusal_of_outcome(result->outcome), NULL);
+        return;
+    }
+    x->is_broken = true;
+    x->outcome = AUDIT_ERROR;
+    x->error = upstream_outcome_name(result->outcome);
+    step_record(x);
+}
+
+static void on_answer_done(void *arg, const struct upstream_result *result)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->call = NULL;
+    x->upstream_us = result->duration_us;
+    x->worker->metrics.upstream_us += (uint64_t)result->duration_us;
+    drop_body(x);
+    take_trace_id(x);
+    if (result->outcome != UPSTREAM_ANSWERED) {
+        answer_failed(x, result);
+        return;
+    }
+    x->delivery = AUDIT_DELIVERY_ONCE;
+    x->outcome = x->is_broken ? AUDIT_ERROR : AUDIT_FORWARDED;
+    if (x->is_broken)
+        x->error = http_refusal_row(HTTP_REFUSAL_NO_MEMORY)->name;
+    step_record(x);
+}
+
+static void exchange_drained(void *arg)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    account_taken(x);
+}
+
+/* The client is away. What has been sent upstream is seen to its end; what has
+ * not is dropped by the step that is waiting. */
+static void exchange_gone(void *arg)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->is_gone = true;
+    if (x->is_over) {
+        http_request_release(x->req);
+        return;
+    }
+    if (!x->is_body_over) {
+        x->is_body_over = true;
+        x->outcome = AUDIT_REJECTED;
+        x->error = http_refusal_row(HTTP_REFUSAL_TRUNCATED)->name;
+        drop_body(x);
+        step_record(x);
+        return;
+    }
+    account_taken(x);
+}
+
+/* ---- record ---- */
+
+static void count_outcome(struct exchange *x)
+{
+    struct metrics *m = &x->worker->metrics;
+    uint64_t *const counters[] = {
+        [AUDIT_FORWARDED] = &m->forwarded, [AUDIT_REJECTED] = &m->rejected,
+        [AUDIT_LIMITED] = &m->limited,     [AUDIT_DENIED] = &m->denied,
+        [AUDIT_UNAVAILABLE] = &m->unavailable, [AUDIT_ERROR] = &m->errors,
+    };
+    (*counters[x->outcome])++;
+    if (x->finding_count > x->enforced_count)
+        m->shadow_violations++;
+    m->duration_us += (uint64_t)(clock_mono(x->worker->shared->clock) -
+                                 x->started_at);
+}
+
+static void on_recorded(void *arg, enum status status)
+{
+    struct exchange *x;
+    MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
+    x->is_recording = false;
+    x->is_over = true;
+    if (status != STATUS_OK) {
+        /* No line, no end of the answer. */
+        x->worker->metrics.unrecorded++;
+        x->is_broken = true;
+    }
+    step_release(x);
+}
+
+static void step_record(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    count_outcome(x);
+    if (x->refusal == HTTP_REFUSAL_AUDIT_UNAVAILABLE) {
+        release_without_record(x);
+        return;
+    }
+    x->is_recording = true;
+    buffer_clear(&w->scratch);
+    enum status s = transcript_write(x, &w->scratch);
+    if (s == STATUS_OK)
+        s = audit_writer_append(w->audit, buffer_text(&w->scratch),
+                                on_recorded, x);
+    if (s == STATUS_OK) {
+        w->seq++;
+        return;
+    }
+    x->is_broken = true;
+    release_without_record(x);
+}
+
+/* ---- release: the end of the answer ---- */
+
+static void step_release(struct exchange *x)
+{
+    if (x->req == NULL) {
+        exchange_try_free(x);
+        return;
+    }
+    if (x->is_gone) {
+        http_request_release(x->req);
+        return;
+    }
+    if (!x->is_broken && x->tail.len > 0)
+        send_piece(x, x->tail.data, x->tail.len);
+    if (!x->is_broken && !begin_reply(x))
+        x->is_broken = true;
+    if (x->is_broken)
+        http_reply_abort(x->req);
+    else
+        http_reply_end(x->req);
+}
+
+const struct http_handler *exchange_handler(void)
+{
+    static const struct http_handler handler = {
+        .begin = exchange_begin,
+        .body = exchange_body,
+        .body_end = exchange_body_end,
+        .drained = exchange_drained,
+        .gone = exchange_gone,
+        .done = on_done,
+    };
+    return &handler;
+}

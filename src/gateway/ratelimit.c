@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gateway/ratelimit.c - the decision as RateLimit fields.
+ *
+ * draft-ietf-httpapi-ratelimit-headers-11, written as structured fields (RFC
+ * 9651): RateLimit-Policy lists every enforced limit that applied, RateLimit
+ * the one closest to refusing. No partition key is sent: it would show whose
+ * number was charged.
+ */
+#include <inttypes.h>
+
+#include "gateway/exchange_state.h"
+
+/* What a wait is called when no waiting helps: come back tomorrow. */
+#define NEVER_S 86400
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+/* Seconds in which `tokens` come back; products stay below 2^63: capacities
+ * end at a million tokens and periods at a day. */
+static int64_t refill_seconds(const struct limit_rate *r, int64_t tokens)
+{
+    if (r->refill_tokens == 0)
+        return NEVER_S;
+    return ceil_div(ceil_div(tokens * r->period_us, r->refill_tokens),
+                    US_PER_S);
+}
+
+static int64_t wait_us_of(const struct limit_verdict *v)
+{
+    return v->wait_us >= NEVER_S * US_PER_S ? NEVER_S * US_PER_S : v->wait_us;
+}
+
+static int64_t reset_seconds(const struct limit_rate *r,
+                             const struct limit_verdict *v)
+{
+    int64_t seconds =
+        v->allowed ? refill_seconds(r, v->remaining_utok / LIMIT_UTOK)
+                   : ceil_div(wait_us_of(v), US_PER_S);
+    return seconds < 1 ? 1 : seconds;
+}
+
+/* Is `a` closer to refusing than `b`? A refusal is closer than none, a longer
+ * wait than a shorter one, fewer requests left than more. */
+static bool is_closer(const struct exchange *x, size_t a, size_t b)
+{
+    const struct limit_verdict *va = &x->decision.verdicts[a];
+    const struct limit_verdict *vb = &x->decision.verdicts[b];
+    if (va->allowed != vb->allowed)
+        return !va->allowed;
+    if (!va->allowed)
+        return va->wait_us > vb->wait_us;
+    return va->remaining_utok / x->asked[a].cost_utok <
+           vb->remaining_utok / x->asked[b].cost_utok;
+}
+
+static enum status append_policy(struct buffer *b, const struct exchange *x,
+                                 size_t i)
+{
+    const struct limit_rate *r = &x->asked[i].rate;
+    enum status s =
+        buffer_printf(b, "%s\"%s\";q=%" PRId64, b->len ? ", " : "",
+                      x->charges[i].limit, r->capacity_utok / LIMIT_UTOK);
+    if (s == STATUS_OK && r->refill_tokens > 0)
+        s = buffer_printf(b, ";w=%" PRId64,
+                          refill_seconds(r, r->capacity_utok / LIMIT_UTOK));
+    return s;
+}
+
+void ratelimit_format(struct exchange *x, struct ratelimit_fields *out)
+{
+    struct buffer list;
+    size_t closest = SIZE_MAX;
+    *out = (struct ratelimit_fields){{NULL, 0}, {NULL, 0}, 0};
+    if (!x->is_decided)
+        return;
+    buffer_init(&list, 4096);
+    for (size_t i = 0; i < x->decision.count; i++) {
+        const struct limit_verdict *v = &x->decision.verdicts[i];
+        if (x->charges[i].is_shadow)
+            continue;
+        if (append_policy(&list, x, i) != STATUS_OK)
+            break;
+        if (closest == SIZE_MAX || is_closer(x, i, closest))
+            closest = i;
+        if (!v->allowed && wait_us_of(v) > out->retry_after_us)
+            out->retry_after_us = wait_us_of(v);
+    }
+    if (closest != SIZE_MAX) {
+        const struct limit_verdict *v = &x->decision.verdicts[closest];
+        out->policy = arena_text(&x->arena, buffer_text(&list));
+        out->limit = text_of(arena_printf(
+            &x->arena, "\"%s\";r=%" PRId64 ";t=%" PRId64,
+            x->charges[closest].limit, v->remaining_utok / LIMIT_UTOK,
+            reset_seconds(&x->asked[closest].rate, v)));
+    }
+    buffer_release(&list);
+}

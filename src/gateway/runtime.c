@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gateway/runtime.c - load all of it, or change nothing.
+ */
+#include "gateway/runtime.h"
+
+#include <stdlib.h>
+
+static enum status load_policy(struct runtime *r, struct problems *problems)
+{
+    const struct config *c = r->config;
+    struct policy_prefix *prefixes = NULL;
+    if (c->unmatched_count > 0) {
+        prefixes = calloc(c->unmatched_count, sizeof(*prefixes));
+        if (prefixes == NULL)
+            return STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < c->unmatched_count; i++)
+        prefixes[i] = (struct policy_prefix){
+            .method = c->unmatched[i].method,
+            .prefix = c->unmatched[i].prefix,
+        };
+    struct policy_load load = {
+        .dir = c->policies,
+        .unmatched = prefixes,
+        .unmatched_count = c->unmatched_count,
+        .has_consumers = c->consumers != NULL,
+    };
+    enum status s = policy_snapshot_load(&load, problems, &r->policy);
+    free(prefixes);
+    return s;
+}
+
+static void set_schema_limits(struct runtime *r)
+{
+    schema_limits_default(&r->schema_limits);
+    r->schema_limits.max_token_bytes =
+        (uint32_t)r->config->limits.max_token_bytes;
+    r->schema_limits.max_members = r->config->limits.max_members;
+}
+
+enum status runtime_load(const struct config_source *source,
+                         struct problems *problems, struct runtime **out)
+{
+    struct runtime *r = calloc(1, sizeof(*r));
+    if (r == NULL)
+        return STATUS_NO_MEMORY;
+    r->references = 1;
+    enum status s = config_load(source, problems, &r->config);
+    if (s == STATUS_OK) {
+        set_schema_limits(r);
+        s = load_policy(r, problems);
+        if (r->config->consumers != NULL) {
+            enum status c = config_consumers_load(r->config->consumers,
+                                                  problems, &r->consumers);
+            s = s == STATUS_OK ? c : s;
+        }
+    }
+    if (s != STATUS_OK) {
+        runtime_unref(r);
+        return s;
+    }
+    if (secret_is_set(r->config->upstream.authorization))
+        r->upstream_authorization =
+            secret_reveal(r->config->upstream.authorization).data;
+    *out = r;
+    return STATUS_OK;
+}
+
+struct runtime *runtime_ref(struct runtime *r)
+{
+    __atomic_add_fetch(&r->references, 1, __ATOMIC_RELAXED);
+    return r;
+}
+
+void runtime_unref(struct runtime *r)
+{
+    if (r == NULL || __atomic_sub_fetch(&r->references, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    config_consumers_free(r->consumers);
+    policy_snapshot_unref(r->policy);
+    config_free(r->config);
+    free(r);
+}

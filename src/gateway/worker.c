@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gateway/worker.c - one loop and its neighbours, made and unmade in order.
+ *
+ * EPOLL_USE_CHANGELIST: evhttp disables and enables reading around each
+ * request; the changelist makes one epoll_ctl of such pairs, or none.
+ */
+#include "gateway/worker.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "gateway/exchange.h"
+
+#define WORKER_MAGIC 0x776f726bu
+#define SCRATCH_MAX (64 * 1024)
+
+static void http_settings_of(const struct config *c, int share,
+                             struct http_settings *out)
+{
+    uint32_t connections = c->limits.max_connections / (uint32_t)share;
+    *out = (struct http_settings){
+        .max_body_bytes = c->limits.max_body_bytes,
+        .max_head_bytes = (size_t)c->limits.max_head_bytes,
+        .max_connections = connections > 0 ? connections : 1,
+        .header_timeout_us = c->limits.header_timeout_us,
+        .body_timeout_us = c->limits.body_timeout_us,
+        .keepalive_timeout_us = c->limits.keepalive_timeout_us,
+        .send_timeout_us = c->limits.send_timeout_us,
+    };
+}
+
+static void upstream_settings_of(const struct config *c,
+                                 struct upstream_settings *out)
+{
+    *out = (struct upstream_settings){
+        .url = c->upstream.url,
+        .ca_file = c->upstream.ca_file,
+        .connect_timeout_us = c->upstream.connect_timeout_us,
+        .answer_timeout_us = c->upstream.answer_timeout_us,
+        .idle_timeout_us = c->upstream.idle_timeout_us,
+        .keep_idle_us = c->upstream.keep_idle_us,
+        .connections = c->upstream.connections,
+    };
+}
+
+static void limit_settings_of(const struct config *c,
+                              struct limit_settings *out)
+{
+    static const enum limit_on_failure on_failure[] = {
+        [CONFIG_FAIL_LOCAL] = LIMIT_FAIL_LOCAL,
+        [CONFIG_FAIL_ALLOW] = LIMIT_FAIL_ALLOW,
+        [CONFIG_FAIL_DENY] = LIMIT_FAIL_DENY,
+    };
+    *out = (struct limit_settings){
+        .timeout_us = c->redis.timeout_us,
+        .on_failure = on_failure[c->redis.on_failure],
+        .local_share = c->redis.local_share,
+    };
+}
+
+static enum status make_redis(struct worker *w)
+{
+    const struct config_redis *url = w->runtime->config->redis.url;
+    struct redis_options o;
+    if (url == NULL)
+        return STATUS_OK;
+    redis_options_default(&o);
+    if (url->kind == CONFIG_REDIS_UNIX) {
+        o.path = url->path;
+    } else {
+        o.host = url->hosts[0].host;
+        o.port = url->hosts[0].port;
+    }
+    o.user = url->user;
+    o.password = secret_reveal(url->password).data;
+    o.database = url->database;
+    o.tls = url->is_tls;
+    return redis_new(w->base, w->shared->clock, &o, &w->redis);
+}
+
+static enum status make_base(struct worker *w)
+{
+    struct event_config *config = event_config_new();
+    if (config == NULL)
+        return STATUS_NO_MEMORY;
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    w->base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (w->base == NULL)
+        return STATUS_NO_MEMORY;
+    /* 0: audit writes of a turn come after the turn's other events. */
+    event_base_priority_init(w->base, 3);
+    return mailbox_new(w->base, &w->mailbox);
+}
+
+static enum status make_neighbours(struct worker *w, int share)
+{
+    const struct config *c = w->runtime->config;
+    const struct clock *clock = w->shared->clock;
+    struct http_settings http;
+    struct upstream_settings upstream;
+    struct limit_settings limits;
+    http_settings_of(c, share, &http);
+    upstream_settings_of(c, &upstream);
+    limit_settings_of(c, &limits);
+    enum status s = make_redis(w);
+    if (s == STATUS_OK)
+        s = upstream_new(w->base, clock, &upstream, &w->upstream);
+    if (s == STATUS_OK)
+        s = limiter_new(w->base, clock, w->shared->buckets, w->redis, &limits,
+                        &w->limiter);
+    if (s == STATUS_OK)
+        s = sender_new(w->base, clock, w->shared->chats, w->redis,
+                       c->redis.timeout_us, &w->sender);
+    if (s == STATUS_OK)
+        s = audit_writer_new(w->base, clock, w->shared->audit, &w->audit);
+    if (s == STATUS_OK)
+        s = http_server_new(w->base, clock, &http, exchange_handler(), w,
+                            &w->http);
+    return s;
+}
+
+enum status worker_new(int index, int share, struct worker_shared *shared,
+                       struct runtime *runtime, struct worker **out)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+    if (w == NULL)
+        return STATUS_NO_MEMORY;
+    MAGIC_SET(w, WORKER_MAGIC);
+    w->index = index;
+    w->shared = shared;
+    w->runtime = runtime_ref(runtime);
+    buffer_init(&w->scratch, SCRATCH_MAX);
+    id_source_init(&w->ids);
+    enum status s = make_base(w);
+    if (s == STATUS_OK) {
+        w->json = json_writer_new();
+        s = w->json ? make_neighbours(w, share) : STATUS_NO_MEMORY;
+    }
+    if (s != STATUS_OK) {
+        log_event(LOG_ERROR, "worker.failed", "worker=%d reason=%s", index,
+                  status_name(s));
+        worker_free(w);
+        return s;
+    }
+    *out = w;
+    return STATUS_OK;
+}
+
+/* Clients first: their exchanges let go of the neighbours behind them. */
+void worker_free(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    w->on_idle = NULL;
+    if (w->http != NULL)
+        http_server_free(w->http);
+    if (w->base != NULL)
+        event_base_loop(w->base, EVLOOP_NONBLOCK);
+    if (w->audit != NULL)
+        audit_writer_free(w->audit);
+    if (w->sender != NULL)
+        sender_free(w->sender);
+    if (w->limiter != NULL)
+        limiter_free(w->limiter);
+    if (w->upstream != NULL)
+        upstream_free(w->upstream);
+    if (w->redis != NULL)
+        redis_free(w->redis);
+    mailbox_free(w->mailbox);
+    if (w->base != NULL)
+        event_base_free(w->base);
+    json_writer_free(w->json);
+    buffer_release(&w->scratch);
+    runtime_unref(w->runtime);
+    MAGIC_CLEAR(w);
+    free(w);
+}
+
+void worker_reload(struct worker *w, int share, struct runtime *runtime)
+{
+    struct http_settings http;
+    struct upstream_settings upstream;
+    struct limit_settings limits;
+    struct runtime *old = w->runtime;
+    w->runtime = runtime_ref(runtime);
+    http_settings_of(runtime->config, share, &http);
+    upstream_settings_of(runtime->config, &upstream);
+    limit_settings_of(runtime->config, &limits);
+    http_server_configure(w->http, &http);
+    limiter_configure(w->limiter, &limits);
+    if (upstream_configure(w->upstream, &upstream) != STATUS_OK)
+        log_event(LOG_ERROR, "reload.failed",
+                  "worker=%d part=upstream reason=out-of-memory", w->index);
+    runtime_unref(old);
+}
+
+static void check_idle(struct worker *w)
+{
+    if (!w->is_draining || w->on_idle == NULL || w->exchanges > 0)
+        return;
+    void (*on_idle)(void *arg) = w->on_idle;
+    w->on_idle = NULL;
+    on_idle(w->on_idle_arg);
+}
+
+void worker_drain(struct worker *w, void (*on_idle)(void *arg), void *arg)
+{
+    w->is_draining = true;
+    w->on_idle = on_idle;
+    w->on_idle_arg = arg;
+    http_server_drain(w->http);
+    check_idle(w);
+}
+
+void worker_exchange_began(struct worker *w)
+{
+    w->exchanges++;
+}
+
+void worker_exchange_over(struct worker *w)
+{
+    CHECK(w->exchanges > 0);
+    w->exchanges--;
+    check_idle(w);
+}
+
+static void collect_limits(struct worker *w, struct metrics *out)
+{
+    struct limit_counters l;
+    limiter_counters(w->limiter, &l);
+    out->limit_redis = l.by_redis;
+    out->limit_local = l.by_local;
+    out->limit_open = l.by_open;
+    out->limit_cache = l.by_cache;
+    out->limit_unknown = l.unknown;
+    out->limit_refunds = l.refunds;
+    out->limit_refunds_failed = l.refunds_failed;
+    if (w->redis == NULL)
+        return;
+    struct redis_counters r;
+    redis_counters_get(w->redis, &r);
+    out->redis_up = redis_is_up(w->redis);
+    out->redis_timeouts = r.timeouts;
+    out->redis_circuit_opened = r.circuit_opened;
+}
+
+void worker_collect(struct worker *w, struct metrics *out)
+{
+    struct http_counters h;
+    struct upstream_counters u;
+    struct audit_counters a;
+    http_server_counters(w->http, &h);
+    upstream_counters_get(w->upstream, &u);
+    audit_writer_counters(w->audit, &a);
+    *out = w->metrics;
+    out->connections = h.connections;
+    out->connections_total = h.accepted;
+    out->connections_refused = h.refused_connections;
+    out->gate_held_bytes = h.held_bytes;
+    out->exchanges = w->exchanges;
+    out->upstream_calls = u.calls;
+    out->upstream_connects = u.connects;
+    out->upstream_retries = u.retries;
+    out->upstream_failures = u.failures;
+    out->audit_lines = a.lines;
+    out->audit_writes = a.writes;
+    out->audit_failures = a.failures;
+    collect_limits(w, out);
+}
