@@ -264,8 +264,8 @@ START_TEST(values_know_their_place)
     expect_place(doc, "/a/4", JSON_NULL, 3, 11);
     expect_place(doc, "/b", JSON_OBJECT, 4, 3);
     expect_place(doc, "/b/", JSON_OBJECT, 4, 9);
-    expect_place(doc, "/b/a~1b~0c", JSON_ARRAY, 4, 23);
-    expect_place(doc, "/b/a~1b~0c/0", JSON_ARRAY, 4, 24);
+    expect_place(doc, "/b/a~1b~0c", JSON_ARRAY, 4, 22);
+    expect_place(doc, "/b/a~1b~0c/0", JSON_ARRAY, 4, 23);
     ck_assert_int_eq(doc->root->members[1].line, 3);
     ck_assert_int_eq(doc->root->members[1].column, 27);
     ck_assert_str_eq(json_get(doc->root, "a")->items[1]->text.data, "-2.5e3");
