@@ -47,10 +47,18 @@ static void drop_body(struct exchange *x)
     x->is_body_kept = false;
 }
 
+static void account_run(struct exchange *x)
+{
+    size_t now = x->run ? schema_run_memory(x->run) : 0;
+    x->worker->metrics.validation_bytes += now - x->run_bytes;
+    x->run_bytes = now;
+}
+
 static void drop_run(struct exchange *x)
 {
     schema_run_free(x->run);
     x->run = NULL;
+    account_run(x);
 }
 
 static void exchange_try_free(struct exchange *x)
@@ -98,8 +106,7 @@ static void on_done(void *arg)
     exchange_try_free(x);
 }
 
-static struct exchange *exchange_new(struct worker *w,
-                                     struct http_request *req)
+static struct exchange *exchange_new(struct worker *w, struct http_request *req)
 {
     struct exchange *x = calloc(1, sizeof(*x));
     if (x == NULL)
@@ -113,8 +120,7 @@ static struct exchange *exchange_new(struct worker *w,
     x->reply_length = -1;
     x->recipients = x->parts = -1;
     arena_init(&x->arena, EXCHANGE_ARENA_MAX);
-    buffer_init(&x->body,
-                (size_t)x->runtime->config->limits.max_body_bytes);
+    buffer_init(&x->body, (size_t)x->runtime->config->limits.max_body_bytes);
     buffer_init(&x->tail, UPSTREAM_WINDOW + 64 * 1024);
     w->metrics.requests++;
     worker_exchange_began(w);
@@ -405,6 +411,7 @@ static void exchange_body(void *arg, const char *data, size_t len)
     x->worker->metrics.bytes_in += len;
     if (x->run != NULL) {
         enum status s = schema_run_feed(x->run, data, len);
+        account_run(x);
         if (s == STATUS_INVALID) {
             collect_findings(x, false);
             exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
@@ -414,8 +421,7 @@ static void exchange_body(void *arg, const char *data, size_t len)
             exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
             return;
         }
-        if (x->is_body_kept &&
-            (schema_run_broken(x->run) & x->final_uses) != 0)
+        if (x->is_body_kept && (schema_run_broken(x->run) & x->final_uses) != 0)
             drop_body(x);
     }
     if (x->is_body_kept)
@@ -435,8 +441,8 @@ static bool finding_add(struct exchange *x, const struct policy_finding *f)
 }
 
 static bool run_finding(const struct exchange *x,
-                        const struct schema_violation *v,
-                        bool is_sender_known, struct policy_finding *out)
+                        const struct schema_violation *v, bool is_sender_known,
+                        struct policy_finding *out)
 {
     const struct policy_operation *op = x->route.operation;
     struct policy_facts facts = facts_of(x);
@@ -465,8 +471,8 @@ static void collect_findings(struct exchange *x, bool is_sender_known)
     size_t count = x->run ? schema_run_violations(x->run, &list) : 0;
     x->finding_count = x->enforced_count = 0;
     if (x->findings == NULL)
-        x->findings = arena_array(&x->arena, SCHEMA_VIOLATIONS_MAX,
-                                  sizeof(*x->findings));
+        x->findings =
+            arena_array(&x->arena, SCHEMA_VIOLATIONS_MAX, sizeof(*x->findings));
     if (x->findings == NULL)
         return;
     for (int shadow = 0; shadow <= 1; shadow++) {
@@ -557,8 +563,8 @@ static bool is_verdict_bad(struct exchange *x, bool is_sender_known)
 {
     collect_findings(x, is_sender_known);
     /* Whatever the list holds: what is broken for good is never forwarded. */
-    bool is_broken = x->run != NULL &&
-                     (schema_run_broken(x->run) & x->final_uses) != 0;
+    bool is_broken =
+        x->run != NULL && (schema_run_broken(x->run) & x->final_uses) != 0;
     return x->enforced_count > 0 || is_broken ||
            has_enforced_finding(&x->parameters);
 }
@@ -635,8 +641,7 @@ static void step_sender(struct exchange *x)
 static enum status make_charges(struct exchange *x)
 {
     struct policy_facts facts = facts_of(x);
-    x->charges =
-        arena_array(&x->arena, LIMIT_CHARGES_MAX, sizeof(*x->charges));
+    x->charges = arena_array(&x->arena, LIMIT_CHARGES_MAX, sizeof(*x->charges));
     if (x->charges == NULL)
         return STATUS_NO_MEMORY;
     enum status s =
@@ -815,8 +820,7 @@ static void answer_to_nobody(struct exchange *x)
     }
     upstream_call_cancel(x->call);
     x->call = NULL;
-    x->upstream_us =
-        clock_mono(x->worker->shared->clock) - x->call_started_at;
+    x->upstream_us = clock_mono(x->worker->shared->clock) - x->call_started_at;
     drop_body(x);
     take_trace_id(x);
     x->outcome = AUDIT_ERROR;
@@ -869,9 +873,8 @@ static void answer_failed(struct exchange *x,
                           const struct upstream_result *result)
 {
     char quoted[256];
-    log_event(LOG_INFO, "upstream.failed",
-              "request_id=%s outcome=%s detail=%s", x->request_id,
-              upstream_outcome_name(result->outcome),
+    log_event(LOG_INFO, "upstream.failed", "request_id=%s outcome=%s detail=%s",
+              x->request_id, upstream_outcome_name(result->outcome),
               log_quote(text_of(result->detail), quoted, sizeof(quoted)));
     if (x->delivery == AUDIT_DELIVERY_NONE && result->may_be_delivered)
         x->delivery = AUDIT_DELIVERY_UNKNOWN;
@@ -942,15 +945,15 @@ static void count_outcome(struct exchange *x)
 {
     struct metrics *m = &x->worker->metrics;
     uint64_t *const counters[] = {
-        [AUDIT_FORWARDED] = &m->forwarded, [AUDIT_REJECTED] = &m->rejected,
-        [AUDIT_LIMITED] = &m->limited,     [AUDIT_DENIED] = &m->denied,
+        [AUDIT_FORWARDED] = &m->forwarded,     [AUDIT_REJECTED] = &m->rejected,
+        [AUDIT_LIMITED] = &m->limited,         [AUDIT_DENIED] = &m->denied,
         [AUDIT_UNAVAILABLE] = &m->unavailable, [AUDIT_ERROR] = &m->errors,
     };
     (*counters[x->outcome])++;
     if (x->finding_count > x->enforced_count)
         m->shadow_violations++;
-    m->duration_us += (uint64_t)(clock_mono(x->worker->shared->clock) -
-                                 x->started_at);
+    m->duration_us +=
+        (uint64_t)(clock_mono(x->worker->shared->clock) - x->started_at);
 }
 
 static void on_recorded(void *arg, enum status status)
@@ -979,8 +982,8 @@ static void step_record(struct exchange *x)
     buffer_clear(&w->scratch);
     enum status s = transcript_write(x, &w->scratch);
     if (s == STATUS_OK)
-        s = audit_writer_append(w->audit, buffer_text(&w->scratch),
-                                on_recorded, x);
+        s = audit_writer_append(w->audit, buffer_text(&w->scratch), on_recorded,
+                                x);
     if (s == STATUS_OK) {
         w->seq++;
         return;

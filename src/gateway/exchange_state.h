@@ -38,7 +38,7 @@
 struct exchange {
     uint32_t magic;
     struct worker *worker;
-    struct runtime *runtime; /* one reference */
+    struct runtime *runtime;  /* one reference */
     struct http_request *req; /* NULL after done() */
     struct arena arena;
 
@@ -61,6 +61,7 @@ struct exchange {
 
     /* the body */
     struct schema_run *run; /* NULL: nothing to validate */
+    size_t run_bytes;       /* counted in the worker's validation_bytes */
     uint64_t final_uses;    /* enforced uses that count whoever sends */
     bool is_body_kept;      /* still of use for forwarding */
     struct buffer body;
@@ -90,27 +91,26 @@ struct exchange {
 
     /* the answer */
     int status;
-    enum http_refusal refusal; /* HTTP_REFUSAL_NONE: the upstream's answer */
+    enum http_refusal refusal;  /* HTTP_REFUSAL_NONE: the upstream's answer */
     const char *refusal_detail; /* in place of the refusal's own sentence */
     struct http_header *reply_headers;
     size_t reply_header_count;
     int64_t reply_length;
     bool is_reply_begun;
-    struct buffer tail; /* the end of the answer, until the record stands */
-    int64_t answer_bytes; /* of the body, taken from the upstream */
-    int64_t bytes_out;  /* of the body, given to the client */
+    struct buffer tail;     /* the end of the answer, until the record stands */
+    int64_t answer_bytes;   /* of the body, taken from the upstream */
+    int64_t bytes_out;      /* of the body, given to the client */
     int64_t written, taken; /* for back-pressure: given to http, left it */
 
     /* the record */
     enum audit_decision outcome;
     const char *error; /* a named reason, or NULL */
 
-    bool is_body_over;   /* nothing more of it is wanted or will come */
-    bool is_gone;        /* the client */
-    bool is_broken;      /* the answer is to be cut off */
-    bool is_recording;   /* the line is with the writer */
-    bool is_over;        /* recorded; only done() is missing */
-    bool is_counted;     /* in shared->buffered_bytes */
+    bool is_body_over; /* nothing more of it is wanted or will come */
+    bool is_gone;      /* the client */
+    bool is_broken;    /* the answer is to be cut off */
+    bool is_recording; /* the line is with the writer */
+    bool is_over;      /* recorded; only done() is missing */
 };
 
 /* respond.c: fill status, reply_headers, reply_length and tail for the refusal

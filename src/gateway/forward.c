@@ -17,10 +17,14 @@
 bool forward_is_hop_by_hop(struct text name)
 {
     static const struct text names[] = {
-        TEXT("connection"),        TEXT("keep-alive"),
-        TEXT("proxy-connection"),  TEXT("proxy-authenticate"),
-        TEXT("proxy-authorization"), TEXT("te"),
-        TEXT("trailer"),           TEXT("transfer-encoding"),
+        TEXT("connection"),
+        TEXT("keep-alive"),
+        TEXT("proxy-connection"),
+        TEXT("proxy-authenticate"),
+        TEXT("proxy-authorization"),
+        TEXT("te"),
+        TEXT("trailer"),
+        TEXT("transfer-encoding"),
         TEXT("upgrade"),
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -84,8 +88,7 @@ static void head_add(struct head *h, const char *name, struct text value)
     if (text_is_absent(value))
         h->is_short = true;
     else
-        h->list[h->count++] =
-            (struct upstream_header){text_of(name), value};
+        h->list[h->count++] = (struct upstream_header){text_of(name), value};
 }
 
 /* All values of a header, as one list with `last` at its end. */
@@ -110,8 +113,8 @@ static void add_forwarded(struct exchange *x, struct head *h)
     struct text proto = http_request_header(x->req, "x-forwarded-proto");
     struct text host = http_request_header(x->req, "x-forwarded-host");
     if (!x->peer_is_trusted || text_is_absent(proto))
-        proto = http_request_is_tls(x->req) ? TEXT_LIT("https")
-                                            : TEXT_LIT("http");
+        proto =
+            http_request_is_tls(x->req) ? TEXT_LIT("https") : TEXT_LIT("http");
     if (!x->peer_is_trusted || text_is_absent(host))
         host = http_request_header(x->req, "host");
     head_add(h, "X-Forwarded-For",
@@ -128,9 +131,9 @@ static void add_own(struct exchange *x, struct head *h)
     if (id_span(&x->worker->ids, span) != STATUS_OK)
         h->is_short = true;
     else
-        head_add(h, "traceparent",
-                 text_of(arena_printf(&x->arena, "00-%s-%s-01", x->trace,
-                                      span)));
+        head_add(
+            h, "traceparent",
+            text_of(arena_printf(&x->arena, "00-%s-%s-01", x->trace, span)));
     head_add(h, "X-Request-Id", text_of(x->request_id));
     head_add(h, "Accept-Encoding", TEXT_LIT("identity"));
     head_add(h, "Via", joined(x, "via", "1.1 chatgate"));
@@ -154,8 +157,8 @@ enum status forward_make(struct exchange *x, struct upstream_request *out)
     const struct http_header *headers;
     size_t count = http_request_headers(x->req, &headers);
     struct head h = {
-        .list = arena_array(&x->arena, count + OWN_HEADERS_MAX,
-                            sizeof(*h.list)),
+        .list =
+            arena_array(&x->arena, count + OWN_HEADERS_MAX, sizeof(*h.list)),
     };
     if (h.list == NULL)
         return STATUS_NO_MEMORY;
@@ -226,7 +229,7 @@ static void scan_answer(struct exchange *x, const struct upstream_head *head,
 static bool is_own_answer_header(struct text name)
 {
     static const struct text names[] = {
-        TEXT("ratelimit"), TEXT("ratelimit-policy"), TEXT("via"),
+        TEXT("ratelimit"),    TEXT("ratelimit-policy"), TEXT("via"),
         TEXT("x-request-id"), TEXT("content-length"),
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -252,9 +255,8 @@ enum status forward_take_head(struct exchange *x,
     const struct policy_operation *op = x->route.operation;
     const char *trace_header = op ? op->contract->trace_header : NULL;
     struct text via = TEXT("1.1 chatgate");
-    struct http_header *list =
-        arena_array(&x->arena, head->header_count + RESPOND_HEADERS_MAX,
-                    sizeof(*list));
+    struct http_header *list = arena_array(
+        &x->arena, head->header_count + RESPOND_HEADERS_MAX, sizeof(*list));
     if (list == NULL)
         return STATUS_NO_MEMORY;
     size_t count = 0;
@@ -265,8 +267,8 @@ enum status forward_take_head(struct exchange *x,
             text_equal_nocase(name, text_of(trace_header)))
             x->trace_id = arena_text(&x->arena, value);
         if (text_equal_nocase(name, TEXT_LIT("via")))
-            via = text_of(arena_printf(&x->arena, "%.*s, 1.1 chatgate",
-                                       TEXT_ARG(value)));
+            via = text_of(
+                arena_printf(&x->arena, "%.*s, 1.1 chatgate", TEXT_ARG(value)));
         if (is_own_answer_header(name))
             continue;
         list[count] = (struct http_header){arena_text(&x->arena, name),

@@ -53,8 +53,7 @@ static struct text forwarded_client(const struct exchange *x)
     size_t count = http_request_headers(x->req, &headers);
     struct text best = {NULL, 0};
     for (size_t i = count; i-- > 0;) {
-        if (!text_equal_nocase(headers[i].name,
-                               TEXT_LIT("x-forwarded-for")))
+        if (!text_equal_nocase(headers[i].name, TEXT_LIT("x-forwarded-for")))
             continue;
         struct text left = headers[i].value;
         while (left.len > 0) {
@@ -97,8 +96,8 @@ enum status identify_request(struct exchange *x)
     const struct config *c = x->runtime->config;
     enum status s = make_ids(x);
     x->client = text_of(http_request_peer_text(x->req));
-    x->peer_is_trusted = config_cidr_contains(&c->trusted_proxies,
-                                              http_request_peer(x->req));
+    x->peer_is_trusted =
+        config_cidr_contains(&c->trusted_proxies, http_request_peer(x->req));
     if (s != STATUS_OK || !x->peer_is_trusted ||
         http_request_refusal(x->req) != HTTP_REFUSAL_NONE)
         return s;
@@ -132,8 +131,7 @@ enum http_refusal identify_consumer(struct exchange *x)
         return HTTP_REFUSAL_NONE;
     if (http_request_header_count(x->req, "authorization") != 1)
         return HTTP_REFUSAL_NOT_AUTHENTICATED;
-    struct text key =
-        bearer_key(http_request_header(x->req, "authorization"));
+    struct text key = bearer_key(http_request_header(x->req, "authorization"));
     if (key.len == 0)
         return HTTP_REFUSAL_NOT_AUTHENTICATED;
     x->consumer = config_consumers_find(x->runtime->consumers, key);

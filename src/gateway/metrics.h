@@ -40,8 +40,7 @@
       "Requests refused for who sent them.")                                   \
     X(unavailable, "chatgate_unavailable_total", "counter",                    \
       "Requests that a neighbour's or the gateway's own trouble refused.")     \
-    X(errors, "chatgate_errors_total", "counter",                              \
-      "Answers that broke off.")                                               \
+    X(errors, "chatgate_errors_total", "counter", "Answers that broke off.")   \
     X(shadow_violations, "chatgate_shadow_violations_total", "counter",        \
       "Requests that broke a policy in shadow mode.")                          \
     X(shadow_limited, "chatgate_shadow_limited_total", "counter",              \
@@ -113,7 +112,7 @@ struct metrics {
 void metrics_add(struct metrics *to, const struct metrics *from);
 
 /* Prometheus text exposition format 0.0.4. */
-enum status metrics_write(const struct metrics *m, struct buffer *to)
-    MUST_CHECK;
+enum status metrics_write(const struct metrics *m,
+                          struct buffer *to) MUST_CHECK;
 
 #endif

@@ -37,9 +37,9 @@ static int64_t wait_us_of(const struct limit_verdict *v)
 static int64_t reset_seconds(const struct limit_rate *r,
                              const struct limit_verdict *v)
 {
-    int64_t seconds =
-        v->allowed ? refill_seconds(r, v->remaining_utok / LIMIT_UTOK)
-                   : ceil_div(wait_us_of(v), US_PER_S);
+    int64_t seconds = v->allowed
+                          ? refill_seconds(r, v->remaining_utok / LIMIT_UTOK)
+                          : ceil_div(wait_us_of(v), US_PER_S);
     return seconds < 1 ? 1 : seconds;
 }
 

@@ -158,8 +158,8 @@ size_t respond_common_headers(struct exchange *x, struct http_header *headers)
 }
 
 /* Headers that belong to one kind of refusal. */
-static void add_refusal_headers(struct exchange *x,
-                                struct http_header *headers, size_t *count)
+static void add_refusal_headers(struct exchange *x, struct http_header *headers,
+                                size_t *count)
 {
     add_header(headers, count, "Content-Type", TEXT_LIT("application/json"));
     add_header(headers, count, "Via", TEXT_LIT("1.1 chatgate"));

@@ -75,7 +75,8 @@ struct runtime *runtime_ref(struct runtime *r)
 
 void runtime_unref(struct runtime *r)
 {
-    if (r == NULL || __atomic_sub_fetch(&r->references, 1, __ATOMIC_ACQ_REL) > 0)
+    if (r == NULL ||
+        __atomic_sub_fetch(&r->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     config_consumers_free(r->consumers);
     policy_snapshot_unref(r->policy);

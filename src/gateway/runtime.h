@@ -18,12 +18,12 @@
 #include "schema/run.h"
 
 struct runtime {
-    struct config *config;           /* owned */
-    struct policy_snapshot *policy;  /* one reference */
+    struct config *config;              /* owned */
+    struct policy_snapshot *policy;     /* one reference */
     struct config_consumers *consumers; /* owned; NULL: callers are trusted */
     struct schema_limits schema_limits;
     const char *upstream_authorization; /* NULL: the caller's passes */
-    int references;                  /* atomic */
+    int references;                     /* atomic */
 };
 
 /* Load and check everything that `source` names. Every problem found is in

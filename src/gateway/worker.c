@@ -15,6 +15,9 @@
 
 #define WORKER_MAGIC 0x776f726bu
 #define SCRATCH_MAX (64 * 1024)
+#define IDLE_POLL_US (20 * US_PER_MS) /* while draining */
+
+static void check_idle(evutil_socket_t fd, short what, void *arg);
 
 static void http_settings_of(const struct config *c, int share,
                              struct http_settings *out)
@@ -93,6 +96,9 @@ static enum status make_base(struct worker *w)
         return STATUS_NO_MEMORY;
     /* 0: audit writes of a turn come after the turn's other events. */
     event_base_priority_init(w->base, 3);
+    w->idle_poll = event_new(w->base, -1, EV_PERSIST, check_idle, w);
+    if (w->idle_poll == NULL)
+        return STATUS_NO_MEMORY;
     return mailbox_new(w->base, &w->mailbox);
 }
 
@@ -155,7 +161,6 @@ void worker_free(struct worker *w)
 {
     if (w == NULL)
         return;
-    w->on_idle = NULL;
     if (w->http != NULL)
         http_server_free(w->http);
     if (w->base != NULL)
@@ -171,6 +176,8 @@ void worker_free(struct worker *w)
     if (w->redis != NULL)
         redis_free(w->redis);
     mailbox_free(w->mailbox);
+    if (w->idle_poll != NULL)
+        event_free(w->idle_poll);
     if (w->base != NULL)
         event_base_free(w->base);
     json_writer_free(w->json);
@@ -198,22 +205,26 @@ void worker_reload(struct worker *w, int share, struct runtime *runtime)
     runtime_unref(old);
 }
 
-static void check_idle(struct worker *w)
+/* An idle connection is left open until its next request or its time-out: to
+ * close it now could lose a request that is already on its way. */
+static void check_idle(evutil_socket_t fd, short what, void *arg)
 {
-    if (!w->is_draining || w->on_idle == NULL || w->exchanges > 0)
+    struct worker *w;
+    (void)fd, (void)what;
+    MAGIC_CAST(w, arg, WORKER_MAGIC);
+    if (w->exchanges > 0 || http_server_connections(w->http) > 0)
         return;
-    void (*on_idle)(void *arg) = w->on_idle;
-    w->on_idle = NULL;
-    on_idle(w->on_idle_arg);
+    event_del(w->idle_poll);
+    w->on_idle(w->on_idle_arg);
 }
 
 void worker_drain(struct worker *w, void (*on_idle)(void *arg), void *arg)
 {
-    w->is_draining = true;
+    const struct timeval interval = {0, IDLE_POLL_US};
     w->on_idle = on_idle;
     w->on_idle_arg = arg;
     http_server_drain(w->http);
-    check_idle(w);
+    event_add(w->idle_poll, &interval);
 }
 
 void worker_exchange_began(struct worker *w)
@@ -225,7 +236,6 @@ void worker_exchange_over(struct worker *w)
 {
     CHECK(w->exchanges > 0);
     w->exchanges--;
-    check_idle(w);
 }
 
 static void collect_limits(struct worker *w, struct metrics *out)

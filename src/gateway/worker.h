@@ -39,7 +39,7 @@ struct worker_shared {
     struct limit_shared *buckets;
     struct sender_shared *chats;
     struct audit_file *audit;
-    char run[ID_UUID_SIZE];  /* this process, in every record */
+    char run[ID_UUID_SIZE];     /* this process, in every record */
     int64_t max_buffered_bytes; /* over all exchanges of all workers */
     int64_t buffered_bytes;     /* atomic */
     struct audit_privacy privacy;
@@ -61,11 +61,11 @@ struct worker {
     struct json_writer *json;
     struct buffer scratch; /* a record or an answer while it is written */
     struct id_source ids;
-    uint64_t seq;   /* of the last record */
-    size_t exchanges; /* under way */
-    bool is_draining;
-    struct metrics metrics; /* counted here; gauges are filled on collect */
-    void (*on_idle)(void *arg); /* while draining: nothing is left */
+    uint64_t seq;               /* of the last record */
+    size_t exchanges;           /* under way */
+    struct event *idle_poll;    /* while draining */
+    struct metrics metrics;     /* counted here; gauges are filled on collect */
+    void (*on_idle)(void *arg); /* nothing is left */
     void *on_idle_arg;
 };
 
