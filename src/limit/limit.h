@@ -37,13 +37,17 @@ struct limit_charge {
     struct text tag; /* the hash tag: the from-number for sender keys, so that
                       * all keys of a decision share a slot */
     struct limit_rate rate;
-    int64_t cost_utok; /* 1 ..capacity_utok */
+    int64_t cost_utok; /* 1 to capacity_utok */
     bool is_shadow;
 };
 
 struct limit_verdict {
-    bool allowed;
-    int64_t remaining_utok; /* after the charge, never below 0 */
+    bool allowed;           /* by this bucket alone */
+    bool is_evaluated;      /* false: a known denial of another bucket (source
+                             * LIMIT_CACHE) ended the decision before this one was
+                             * looked at; it then shows as allowed and full */
+    int64_t remaining_utok; /* after the charge, never below 0; what is there
+                             * now, if nothing was taken */
     int64_t wait_us;        /* until `cost` would be there; 0 when allowed;
                              * LIMIT_WAIT_NEVER when it never will */
 };
@@ -54,7 +58,8 @@ enum limit_source {
     LIMIT_OPEN,  /* let through undecided: on_failure allow */
     LIMIT_CACHE, /* a bucket that denied is known not to have refilled yet */
 };
-const char *limit_source_name(enum limit_source s); /* "redis" "local" "open" */
+/* "redis" "local" "open". LIMIT_CACHE is "redis": its decision, remembered. */
+const char *limit_source_name(enum limit_source s);
 
 struct limit_decision {
     /* STATUS_OK: all enforced charges taken. STATUS_LIMITED: at least one
@@ -72,14 +77,20 @@ enum limit_on_failure { LIMIT_FAIL_LOCAL, LIMIT_FAIL_ALLOW, LIMIT_FAIL_DENY };
 struct limit_settings {
     int64_t timeout_us;
     enum limit_on_failure on_failure;
-    double local_share; /* of capacity and refill, while Redis is away */
+    /* Of capacity and refill, while Redis is away: 0.001 to 1. At least one
+     * token of capacity is left, and a cost above what is left of the
+     * capacity takes a full bucket, so that nothing becomes impossible. */
+    double local_share;
 };
 
 struct limit_shared; /* the in-process buckets, all workers' */
+/* NULL when out of memory. Later charges never run out of it: room for
+ * max_buckets (at least LIMIT_CHARGES_MAX) is reserved, and touched as it is
+ * needed. */
 struct limit_shared *limit_shared_new(size_t max_buckets,
                                       const struct clock *clock);
 void limit_shared_free(struct limit_shared *s);
-size_t limit_shared_count(const struct limit_shared *s);
+size_t limit_shared_count(struct limit_shared *s);
 
 struct redis;
 struct limiter;
@@ -89,7 +100,8 @@ enum status limiter_new(struct event_base *base, const struct clock *clock,
                         struct limit_shared *shared, struct redis *redis,
                         const struct limit_settings *settings,
                         struct limiter **out) MUST_CHECK;
-/* Decisions under way are cancelled: their done() is not called. */
+/* Decisions under way are cancelled: their done() is not called. Not to be
+ * called from a done(). */
 void limiter_free(struct limiter *l);
 /* After a reload: new settings, and the cache of denied keys is dropped. */
 void limiter_configure(struct limiter *l, const struct limit_settings *s);
@@ -98,20 +110,25 @@ typedef void (*limit_done_fn)(void *arg, const struct limit_decision *d);
 struct limit_call; /* a decision under way */
 
 /* `done` is called exactly once, never before this returns, unless the call
- * is cancelled. Charges (and their texts) are copied. `count` 1 to
- * LIMIT_CHARGES_MAX. */
+ * is cancelled; the decision lives during the call, *out until then. Charges
+ * (and their texts) are copied. `count` 1 to LIMIT_CHARGES_MAX.
+ * STATUS_NO_MEMORY; STATUS_INVALID for a rate or cost out of bounds, or two
+ * charges of one key. */
 enum status limit_decide(struct limiter *l, const struct limit_charge *charges,
                          size_t count, limit_done_fn done, void *arg,
                          struct limit_call **out) MUST_CHECK;
 /* The answer is no longer wanted; what was sent is charged all the same. */
 void limit_call_cancel(struct limit_call *call);
 
-/* Give back what a decision took (the upstream could not be reached). Sent
- * and forgotten; a failure is counted, not retried. */
+/* Give back what a decision took (the upstream could not be reached), to
+ * where it was taken from. `charges` are those of the decision. Sent and
+ * forgotten; a failure is counted, not retried. */
 void limit_refund(struct limiter *l, const struct limit_charge *charges,
                   const struct limit_decision *decision);
 
-/* Look, charge nothing: verdicts say what a request would meet. */
+/* Look, charge nothing: verdicts say what a request would meet, remaining_utok
+ * what is there. Not counted, and never answered from the cache of denied
+ * keys. */
 enum status limit_peek(struct limiter *l, const struct limit_charge *charges,
                        size_t count, limit_done_fn done, void *arg,
                        struct limit_call **out) MUST_CHECK;
