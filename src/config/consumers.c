@@ -120,8 +120,7 @@ static void load_key(struct loading *l, const struct json_value *v,
 {
     struct consumer_key *key = &l->c->keys[l->c->key_count];
     if (v->type != JSON_STRING ||
-        crypto_unhex(v->text, key->digest, sizeof(key->digest)) !=
-            STATUS_OK) {
+        crypto_unhex(v->text, key->digest, sizeof(key->digest)) != STATUS_OK) {
         json_problem(l->problems, l->doc, v,
                      "a key is given by its SHA-256, 64 hex digits: printf "
                      "%%s \"$KEY\" | sha256sum");

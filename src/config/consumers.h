@@ -36,8 +36,8 @@ size_t config_consumers_count(const struct config_consumers *c);
 
 /* The consumer whose key this is, or NULL. Every key of the file is compared,
  * in constant time: how long it takes tells nothing about a near miss. */
-const struct config_consumer *config_consumers_find(
-    const struct config_consumers *c, struct text key);
+const struct config_consumer *
+config_consumers_find(const struct config_consumers *c, struct text key);
 
 bool config_consumer_may_send(const struct config_consumer *c,
                               struct text sender);
