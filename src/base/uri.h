@@ -31,11 +31,13 @@ enum status uri_parse_reference(struct text t, struct uri *out) MUST_CHECK;
 
 /* RFC 3986 section 3.2.2, dotted decimal without leading zeros. */
 bool uri_is_ipv4(struct text t);
-/* RFC 4291 section 2.2 text form, no zone. */
+/* RFC 4291 section 2.2 text form, no zone, no brackets. */
 bool uri_is_ipv6(struct text t);
 
-/* Percent-decode into `out` (at least t.len bytes): STATUS_INVALID for a bad
- * escape. `plus_is_space`: as in application/x-www-form-urlencoded. */
+/* Percent-decode into `out` (at least t.len bytes; t.data itself will do):
+ * STATUS_INVALID for a bad escape, with some of `out` written over.
+ * `plus_is_space`: as in application/x-www-form-urlencoded. The result may
+ * hold any byte, NUL too, and need not be UTF-8. */
 enum status uri_decode(struct text t, bool plus_is_space, char *out,
                        size_t *len) MUST_CHECK;
 
