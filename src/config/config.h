@@ -15,7 +15,8 @@
  *
  * In the environment and on the command line a list is written with commas,
  * and `none` (or nothing) stands for null. Each place is checked, also where
- * a later one overrides it. An unknown key in the file and an unknown
+ * a later one overrides it (but for ${NAME} in upstream.authorization, which
+ * is read in the value that counts). An unknown key in the file and an unknown
  * CHATGATE_ variable are errors. A path is taken as it is, relative to the
  * working directory.
  *

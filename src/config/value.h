@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config/value.h - one value, from text or JSON into its field.
+ *
+ * Private to this room. A value comes from the file (then `json` is set) or
+ * from elsewhere, as text with the label that a message begins with.
+ */
+#ifndef CONFIG_VALUE_H
+#define CONFIG_VALUE_H
+
+#include "base/json.h"
+#include "config/config.h"
+#include "config/table.h"
+
+struct config_raw {
+    const struct json_value *json; /* or NULL */
+    struct text text;
+    const char *label; /* "CHATGATE_UPSTREAM_URL", "--upstream" */
+};
+
+struct config_reader {
+    struct config *cfg;
+    struct arena *arena;
+    struct problems *problems;
+    const struct json_document *doc; /* that of raw.json */
+    char *const *environment;        /* for ${NAME}; may be NULL */
+    bool is_out_of_memory;
+};
+
+/* Check and store; what is wrong goes to the problems. */
+void config_value_set(struct config_reader *r, const struct config_key *k,
+                      const struct config_raw *raw);
+
+/* A problem with this value. */
+void config_value_problem(struct config_reader *r, const struct config_raw *raw,
+                          const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* The value of an environment variable, or NULL. */
+const char *config_environment_get(char *const *environment, struct text name);
+
+#endif
