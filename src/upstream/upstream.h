@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * upstream/upstream.h - one request to the upstream, and its answer, by libcurl.
+ * upstream/upstream.h - one request to the upstream, and its answer, by
+ * libcurl.
  *
  * A client is libcurl's multi interface on one event loop. A call sends a
  * request whose body is complete and in memory, and streams the answer back
@@ -12,14 +13,24 @@
  *     on_body(arg, data, len)           any number
  *     on_done(arg, &result)             exactly once, last; the call is gone
  *
- * At most once: a request is sent again only when it may be (`is_idempotent`)
- * or when the connection could not be made at all. libcurl re-sends by itself
- * on a reused connection that died; that is stopped in
- * CURLOPT_PREREQFUNCTION. Pinned besides: HTTP/1.1, no "Expect:", the path as
+ * At most once: a request is sent again only when it may be (`is_idempotent`:
+ * twice in total, the second time also after a fresh connection broke), when
+ * not one byte of it was sent, or when the connection could not be made at all
+ * (once more; a connect time-out has had its time and is final). libcurl
+ * re-sends by itself on a reused connection that died; that is stopped in
+ * CURLOPT_PREREQFUNCTION. Pinned besides: HTTP/1.1, no "Expect:", the target as
  * it is, no proxy from the environment, http and https only, no redirects, no
  * signals, no cookies.
  *
- * Callbacks never come before upstream_call_start() has returned.
+ * Time: `connect_timeout` for name, connection and TLS; `answer_timeout` from
+ * the start to the answer's head, a wait for a free connection and second
+ * tries included; `idle_timeout` without a byte after it, not counted while
+ * the caller has not taken what it was given.
+ *
+ * Callbacks never come before upstream_call_start() has returned, nor out of
+ * upstream_call_taken() or upstream_call_cancel(). Any of the three may be
+ * called inside any callback. Everything here belongs to the thread that runs
+ * the event loop.
  */
 #ifndef UPSTREAM_UPSTREAM_H
 #define UPSTREAM_UPSTREAM_H
@@ -42,14 +53,17 @@ struct upstream_settings {
 
 struct upstream;
 
+/* STATUS_INVALID: `url` is no http or https URL, or has a query, a fragment or
+ * a password; STATUS_IO: `ca_file` cannot be read; STATUS_NO_MEMORY. */
 enum status upstream_new(struct event_base *base, const struct clock *clock,
                          const struct upstream_settings *settings,
                          struct upstream **out) MUST_CHECK;
-/* After a reload: later calls use these (copied). */
-enum status upstream_configure(struct upstream *u,
-                               const struct upstream_settings *settings)
-    MUST_CHECK;
-/* No call may be under way. */
+/* After a reload: later calls use these (copied). Errors as above, and then
+ * everything stays as it was. */
+enum status
+upstream_configure(struct upstream *u,
+                   const struct upstream_settings *settings) MUST_CHECK;
+/* No call may be under way; not inside a callback. NULL is fine. */
 void upstream_free(struct upstream *u);
 
 struct upstream_header {
@@ -63,17 +77,19 @@ struct upstream_request {
     const struct upstream_header *headers; /* end-to-end ones, complete but
                                             * for Host and Content-Length */
     size_t header_count;
-    struct text body;  /* borrowed until on_done */
-    bool has_body;     /* send Content-Length even when it is 0 */
+    struct text body;   /* borrowed until on_done */
+    bool has_body;      /* send Content-Length even when it is 0 */
     bool is_idempotent; /* a second try may be made (GET, or a keyed send) */
 };
 
 struct upstream_head {
-    int status;
-    const struct upstream_header *headers; /* in order, hop-by-hop ones gone;
-                                            * valid during on_head */
+    int status;                            /* 200 to 599 */
+    const struct upstream_header *headers; /* in order, without hop-by-hop ones
+                                            * and Content-Length; valid during
+                                            * on_head */
     size_t header_count;
-    int64_t content_length; /* -1: not said */
+    int64_t content_length; /* -1: not said. For HEAD and 304 what the body
+                             * would be; for 204 always -1 */
 };
 
 enum upstream_outcome {
@@ -104,6 +120,11 @@ struct upstream_events {
 
 struct upstream_call;
 
+/* STATUS_INVALID: a method, target or header that cannot be sent as it is
+ * (control bytes, names that are no token, connection headers);
+ * STATUS_TOO_LARGE: more than UPSTREAM_REQUEST_HEAD_MAX of headers;
+ * STATUS_NO_MEMORY. `request` is copied, all but the body. */
+#define UPSTREAM_REQUEST_HEAD_MAX (256 * 1024)
 enum status upstream_call_start(struct upstream *u,
                                 const struct upstream_request *request,
                                 const struct upstream_events *events, void *arg,
@@ -112,11 +133,15 @@ enum status upstream_call_start(struct upstream *u,
  * UPSTREAM_WINDOW not yet taken pauses the transfer; half of it resumes. */
 #define UPSTREAM_WINDOW (64 * 1024)
 void upstream_call_taken(struct upstream_call *call, size_t bytes);
-/* Stop now. on_done is not called. */
+/* Stop now. No further callback, on_done neither; nothing is read from the
+ * request any more. */
 void upstream_call_cancel(struct upstream_call *call);
 
 struct upstream_counters {
-    uint64_t calls, connects, retries, failures;
+    uint64_t calls;    /* started */
+    uint64_t connects; /* connections tried */
+    uint64_t retries;  /* second tries, of connecting or of sending */
+    uint64_t failures; /* ended in anything but ANSWERED */
 };
 void upstream_counters_get(const struct upstream *u,
                            struct upstream_counters *out);
