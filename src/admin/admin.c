@@ -188,6 +188,33 @@ static void get_policies(struct admin *a, struct evhttp_request *req)
     get_later(a, req, a->source->policies);
 }
 
+static void get_explain(struct admin *a, struct evhttp_request *req)
+{
+    struct evkeyvalq values;
+    const char *query =
+        evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
+    if (evhttp_parse_query_str(query != NULL ? query : "", &values) != 0) {
+        send_phrase(req, 400, "the query is malformed\n");
+        return;
+    }
+    struct admin_question question = {
+        .operation = text_of(evhttp_find_header(&values, "operation")),
+        .from = text_of(evhttp_find_header(&values, "from")),
+        .consumer = text_of(evhttp_find_header(&values, "consumer")),
+        .client = text_of(evhttp_find_header(&values, "client")),
+        .chat = text_of(evhttp_find_header(&values, "chat")),
+    };
+    struct admin_reply *reply = NULL;
+    if (text_is_absent(question.operation))
+        send_phrase(req, 400,
+                    "say which operation: /explain?operation=createChat\n");
+    else if ((reply = reply_new(a, req)) == NULL)
+        send_phrase(req, 503, "out of memory\n");
+    else
+        a->source->explain(a->arg, &question, reply);
+    evhttp_clear_headers(&values);
+}
+
 static void get_index(struct admin *a, struct evhttp_request *req)
 {
     (void)a;
@@ -196,7 +223,9 @@ static void get_index(struct admin *a, struct evhttp_request *req)
                 "/healthz   the process is alive\n"
                 "/readyz    it should get traffic\n"
                 "/metrics   Prometheus text\n"
-                "/policies  what is loaded\n");
+                "/policies  what is loaded\n"
+                "/explain?operation=ID[&from=N][&consumer=C]\n"
+                "           which policies and buckets a request meets\n");
 }
 
 static const struct {
@@ -206,7 +235,7 @@ static const struct {
 } paths[] = {
     {"/healthz", get_healthz, true},  {"/readyz", get_readyz, true},
     {"/metrics", get_metrics, false}, {"/policies", get_policies, false},
-    {"/", get_index, false},
+    {"/explain", get_explain, false}, {"/", get_index, false},
 };
 
 static void answer(struct evhttp_request *req, void *arg)

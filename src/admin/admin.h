@@ -6,6 +6,8 @@
  *   GET /readyz    200 when it should get traffic, else 503 and why
  *   GET /metrics   Prometheus text
  *   GET /policies  what is loaded, as JSON
+ *   GET /explain?operation=createChat&from=%2B1415...&consumer=billing
+ *                  which policies and buckets a request would meet, as JSON
  *
  * A small evhttp server on a loop of its own, apart from the workers: it
  * answers while they are busy, and knows nothing of them: what it shows comes
@@ -26,12 +28,19 @@
 struct admin;
 struct admin_reply; /* one answer that is due */
 
+/* Absent: not given. Texts live until the call returns. */
+struct admin_question {
+    struct text operation, from, consumer, client, chat;
+};
+
 struct admin_source {
     /* false with *why a phrase. */
     bool (*is_ready)(void *arg, const char **why);
     /* Each must call admin_reply_send() exactly once, now or later. */
     void (*metrics)(void *arg, struct admin_reply *reply);
     void (*policies)(void *arg, struct admin_reply *reply);
+    void (*explain)(void *arg, const struct admin_question *question,
+                    struct admin_reply *reply);
 };
 
 struct admin_settings {

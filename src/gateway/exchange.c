@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "gateway/charges.h"
 #include "gateway/exchange_state.h"
 
 /* What a client that went away leaves unread is still read from the upstream,
@@ -37,30 +38,6 @@ static void exchange_refuse(struct exchange *x, enum http_refusal refusal,
 
 /* ---- begin and end ---- */
 
-static void drop_body(struct exchange *x)
-{
-    if (x->body.len > 0)
-        __atomic_sub_fetch(&x->worker->shared->buffered_bytes,
-                           (int64_t)x->body.len, __ATOMIC_RELAXED);
-    x->worker->metrics.buffered_bytes -= x->body.len;
-    buffer_release(&x->body);
-    x->is_body_kept = false;
-}
-
-static void account_run(struct exchange *x)
-{
-    size_t now = x->run ? schema_run_memory(x->run) : 0;
-    x->worker->metrics.validation_bytes += now - x->run_bytes;
-    x->run_bytes = now;
-}
-
-static void drop_run(struct exchange *x)
-{
-    schema_run_free(x->run);
-    x->run = NULL;
-    account_run(x);
-}
-
 static void exchange_try_free(struct exchange *x)
 {
     if (x->req != NULL || x->is_recording || x->call != NULL ||
@@ -68,8 +45,8 @@ static void exchange_try_free(struct exchange *x)
         return;
     CHECK(x->is_over);
     struct worker *w = x->worker;
-    drop_body(x);
-    drop_run(x);
+    intake_drop_body(x);
+    intake_drop_run(x);
     answer_scan_free(x->scan);
     buffer_release(&x->tail);
     runtime_unref(x->runtime);
@@ -158,8 +135,8 @@ static void exchange_refuse(struct exchange *x, enum http_refusal refusal,
     x->outcome = outcome_of(refusal);
     x->error = http_refusal_row(refusal)->name;
     x->worker->metrics.refusals[refusal]++;
-    drop_body(x);
-    drop_run(x);
+    intake_drop_body(x);
+    intake_drop_run(x);
     buffer_clear(&x->tail);
     if (!x->is_body_over) {
         x->is_body_over = true;
@@ -183,35 +160,11 @@ static void exchange_abandon(struct exchange *x)
     give_charge_back(x);
     x->outcome = AUDIT_ERROR;
     x->error = "client.gone";
-    drop_body(x);
+    intake_drop_body(x);
     step_record(x);
 }
 
 /* ---- head ---- */
-
-/* RFC 9110 section 8.3: application/json, a charset of UTF-8 at most. */
-static bool is_json_type(struct text value)
-{
-    struct text type, rest = text_cut(value, ';', &type);
-    if (!text_equal_nocase(text_trim(type), TEXT_LIT("application/json")))
-        return false;
-    while (!text_is_absent(rest)) {
-        struct text parameter, name;
-        rest = text_cut(rest, ';', &parameter);
-        parameter = text_trim(parameter);
-        if (parameter.len == 0)
-            continue;
-        struct text charset = text_cut(parameter, '=', &name);
-        if (!text_equal_nocase(name, TEXT_LIT("charset")))
-            continue;
-        if (charset.len >= 2 && charset.data[0] == '"' &&
-            charset.data[charset.len - 1] == '"')
-            charset = text_make(charset.data + 1, charset.len - 2);
-        if (!text_equal_nocase(charset, TEXT_LIT("utf-8")))
-            return false;
-    }
-    return true;
-}
 
 static enum http_refusal refusal_of_match(enum policy_match match)
 {
@@ -231,64 +184,6 @@ static enum http_refusal refusal_of_match(enum policy_match match)
     return HTTP_REFUSAL_NONE;
 }
 
-/* Type and length, before one byte of the body is read. */
-static enum http_refusal check_body_headers(struct exchange *x)
-{
-    const struct policy_operation *op = x->route.operation;
-    struct text coding = http_request_header(x->req, "content-encoding");
-    if (op == NULL)
-        return HTTP_REFUSAL_NONE;
-    if (!text_is_absent(coding) &&
-        !text_equal_nocase(coding, TEXT_LIT("identity")))
-        return HTTP_REFUSAL_CONTENT_ENCODING;
-    if (!http_request_has_body(x->req)) {
-        bool is_framed =
-            http_request_header_count(x->req, "content-length") > 0;
-        return op->body == POLICY_BODY_REQUIRED && !is_framed
-                   ? HTTP_REFUSAL_LENGTH_REQUIRED
-                   : HTTP_REFUSAL_NONE;
-    }
-    if (http_request_header_count(x->req, "content-type") != 1 ||
-        !is_json_type(http_request_header(x->req, "content-type")))
-        return HTTP_REFUSAL_CONTENT_TYPE;
-    return HTTP_REFUSAL_NONE;
-}
-
-static struct policy_facts facts_of(const struct exchange *x)
-{
-    struct policy_facts facts = {
-        .sender = x->sender,
-        .client = x->client,
-        .chat = x->parameters.chat,
-    };
-    if (x->consumer != NULL)
-        facts.consumer = text_of(x->consumer->name);
-    return facts;
-}
-
-/* Enforced uses whose violation refuses the request whoever sends it. */
-static uint64_t final_uses_of(const struct exchange *x)
-{
-    const struct policy_operation *op = x->route.operation;
-    struct policy_facts facts = facts_of(x);
-    uint64_t bits = 0;
-    for (size_t i = 0; i < op->use_count; i++) {
-        const struct policy_use *use = &op->uses[i];
-        if (!use->is_shadow && !use->depends_on_sender &&
-            policy_use_counts(use, &facts))
-            bits |= UINT64_C(1) << i;
-    }
-    return bits;
-}
-
-static bool has_enforced_finding(const struct policy_parameters *p)
-{
-    for (size_t i = 0; i < p->finding_count; i++)
-        if (!p->findings[i].is_shadow)
-            return true;
-    return false;
-}
-
 /* An operation that needs no body may come without one. */
 static bool needs_validation(const struct exchange *x)
 {
@@ -306,7 +201,7 @@ static void step_head(struct exchange *x)
     if (refusal == HTTP_REFUSAL_NONE)
         refusal = denied;
     if (refusal == HTTP_REFUSAL_NONE)
-        refusal = check_body_headers(x);
+        refusal = content_check(x);
     if (refusal != HTTP_REFUSAL_NONE) {
         exchange_refuse(x, refusal, x->route.problem);
         return;
@@ -318,8 +213,8 @@ static void step_head(struct exchange *x)
             exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
             return;
         }
-        x->final_uses = final_uses_of(x);
-        x->is_body_kept = !has_enforced_finding(&x->parameters);
+        x->final_uses = judge_final_uses(x);
+        x->is_body_kept = !judge_parameters_are_bad(&x->parameters);
     }
     if (needs_validation(x)) {
         x->run = schema_run_new(x->route.operation->plan,
@@ -376,31 +271,6 @@ static void *exchange_begin(void *server_arg, struct http_request *req)
 
 /* ---- body ---- */
 
-static void keep_body(struct exchange *x, const char *data, size_t len)
-{
-    struct worker_shared *shared = x->worker->shared;
-    int64_t all = __atomic_add_fetch(&shared->buffered_bytes, (int64_t)len,
-                                     __ATOMIC_RELAXED);
-    enum status s = all > shared->max_buffered_bytes
-                        ? STATUS_TOO_LARGE
-                        : buffer_append(&x->body, data, len);
-    if (s != STATUS_OK) {
-        __atomic_sub_fetch(&shared->buffered_bytes, (int64_t)len,
-                           __ATOMIC_RELAXED);
-        exchange_refuse(x,
-                        s == STATUS_TOO_LARGE ? HTTP_REFUSAL_BUSY
-                                              : HTTP_REFUSAL_NO_MEMORY,
-                        NULL);
-        return;
-    }
-    struct metrics *m = &x->worker->metrics;
-    m->buffered_bytes += len;
-    if (m->buffered_peak_bytes < x->body.len)
-        m->buffered_peak_bytes = x->body.len;
-}
-
-static void collect_findings(struct exchange *x, bool is_sender_known);
-
 static void exchange_body(void *arg, const char *data, size_t len)
 {
     struct exchange *x;
@@ -411,9 +281,9 @@ static void exchange_body(void *arg, const char *data, size_t len)
     x->worker->metrics.bytes_in += len;
     if (x->run != NULL) {
         enum status s = schema_run_feed(x->run, data, len);
-        account_run(x);
+        intake_account_run(x);
         if (s == STATUS_INVALID) {
-            collect_findings(x, false);
+            judge_collect(x, false);
             exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
             return;
         }
@@ -422,77 +292,19 @@ static void exchange_body(void *arg, const char *data, size_t len)
             return;
         }
         if (x->is_body_kept && (schema_run_broken(x->run) & x->final_uses) != 0)
-            drop_body(x);
+            intake_drop_body(x);
     }
-    if (x->is_body_kept)
-        keep_body(x, data, len);
+    if (!x->is_body_kept)
+        return;
+    enum status s = intake_keep(x, data, len);
+    if (s != STATUS_OK)
+        exchange_refuse(x,
+                        s == STATUS_TOO_LARGE ? HTTP_REFUSAL_BUSY
+                                              : HTTP_REFUSAL_NO_MEMORY,
+                        NULL);
 }
 
 /* ---- judge: what of the violations counts ---- */
-
-static bool finding_add(struct exchange *x, const struct policy_finding *f)
-{
-    if (x->finding_count == SCHEMA_VIOLATIONS_MAX)
-        return false;
-    x->findings[x->finding_count++] = *f;
-    if (!f->is_shadow)
-        x->enforced_count++;
-    return true;
-}
-
-static bool run_finding(const struct exchange *x,
-                        const struct schema_violation *v, bool is_sender_known,
-                        struct policy_finding *out)
-{
-    const struct policy_operation *op = x->route.operation;
-    struct policy_facts facts = facts_of(x);
-    *out = (struct policy_finding){
-        .pointer = v->pointer,
-        .record_pointer = v->record_pointer,
-        .rule = v->rule,
-        .message = v->message,
-        .policy = op->contract->name,
-    };
-    if (v->use == SCHEMA_USE_JSON)
-        return true;
-    const struct policy_use *use = &op->uses[v->use];
-    out->policy = use->policy;
-    out->is_shadow = use->is_shadow;
-    if (use->depends_on_sender && !is_sender_known)
-        return false;
-    return policy_use_counts(use, &facts);
-}
-
-/* Everything that counts, enforced first; at most SCHEMA_VIOLATIONS_MAX.
- * Texts are copied, so that the run can go. */
-static void collect_findings(struct exchange *x, bool is_sender_known)
-{
-    const struct schema_violation *list = NULL;
-    size_t count = x->run ? schema_run_violations(x->run, &list) : 0;
-    x->finding_count = x->enforced_count = 0;
-    if (x->findings == NULL)
-        x->findings =
-            arena_array(&x->arena, SCHEMA_VIOLATIONS_MAX, sizeof(*x->findings));
-    if (x->findings == NULL)
-        return;
-    for (int shadow = 0; shadow <= 1; shadow++) {
-        for (size_t i = 0; i < x->parameters.finding_count; i++)
-            if (x->parameters.findings[i].is_shadow == shadow)
-                finding_add(x, &x->parameters.findings[i]);
-        for (size_t i = 0; i < count; i++) {
-            struct policy_finding f;
-            if (!run_finding(x, &list[i], is_sender_known, &f) ||
-                f.is_shadow != shadow)
-                continue;
-            f.pointer = arena_strdup(&x->arena, text_of(f.pointer));
-            f.record_pointer =
-                arena_strdup(&x->arena, text_of(f.record_pointer));
-            f.message = arena_strdup(&x->arena, text_of(f.message));
-            if (f.pointer && f.record_pointer && f.message)
-                finding_add(x, &f);
-        }
-    }
-}
 
 /* The sender as far as it can be told without asking anybody. */
 static bool find_sender_now(struct exchange *x)
@@ -529,46 +341,6 @@ static bool find_sender_now(struct exchange *x)
     return true;
 }
 
-/* What the record tells of the body: only values that passed their schema. */
-static struct text tapped_text(struct exchange *x, int tap)
-{
-    struct text found = {NULL, 0};
-    if (tap != POLICY_TAP_NONE &&
-        schema_run_tap_text(x->run, (size_t)tap, &found))
-        found = arena_text(&x->arena, found);
-    return found;
-}
-
-static int64_t tapped_count(struct exchange *x, int tap)
-{
-    uint64_t count;
-    if (tap != POLICY_TAP_NONE &&
-        schema_run_tap_count(x->run, (size_t)tap, &count))
-        return (int64_t)count;
-    return -1;
-}
-
-static void take_taps(struct exchange *x)
-{
-    const struct policy_operation *op = x->route.operation;
-    if (x->run == NULL)
-        return;
-    x->recipients = tapped_count(x, op->recipients_tap);
-    x->parts = tapped_count(x, op->parts_tap);
-    x->effect = tapped_text(x, op->effect_tap);
-    x->idempotency_key = tapped_text(x, op->idempotency_tap);
-}
-
-static bool is_verdict_bad(struct exchange *x, bool is_sender_known)
-{
-    collect_findings(x, is_sender_known);
-    /* Whatever the list holds: what is broken for good is never forwarded. */
-    bool is_broken =
-        x->run != NULL && (schema_run_broken(x->run) & x->final_uses) != 0;
-    return x->enforced_count > 0 || is_broken ||
-           has_enforced_finding(&x->parameters);
-}
-
 static void step_judge(struct exchange *x)
 {
     enum status s = x->run ? schema_run_finish(x->run) : STATUS_OK;
@@ -576,9 +348,9 @@ static void step_judge(struct exchange *x)
         exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
         return;
     }
-    take_taps(x);
+    judge_take_taps(x);
     bool is_known = find_sender_now(x);
-    if (is_verdict_bad(x, is_known) || s == STATUS_INVALID) {
+    if (judge_is_bad(x, is_known) || s == STATUS_INVALID) {
         exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
         return;
     }
@@ -607,7 +379,7 @@ static void sender_settled(struct exchange *x)
 {
     if (x->is_gone)
         exchange_abandon(x);
-    else if (is_verdict_bad(x, true))
+    else if (judge_is_bad(x, true))
         exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
     else
         step_limit(x);
@@ -640,7 +412,7 @@ static void step_sender(struct exchange *x)
 
 static enum status make_charges(struct exchange *x)
 {
-    struct policy_facts facts = facts_of(x);
+    struct policy_facts facts = judge_facts(x);
     x->charges = arena_array(&x->arena, LIMIT_CHARGES_MAX, sizeof(*x->charges));
     if (x->charges == NULL)
         return STATUS_NO_MEMORY;
@@ -652,18 +424,8 @@ static enum status make_charges(struct exchange *x)
     x->asked = arena_array(&x->arena, x->charge_count, sizeof(*x->asked));
     if (x->asked == NULL)
         return STATUS_NO_MEMORY;
-    for (size_t i = 0; i < x->charge_count; i++) {
-        const struct policy_charge *c = &x->charges[i];
-        x->asked[i] = (struct limit_charge){
-            .key = c->key,
-            .tag = c->tag,
-            .rate = {.capacity_utok = c->capacity * LIMIT_UTOK,
-                     .refill_tokens = c->refill,
-                     .period_us = c->period_us},
-            .cost_utok = c->cost * LIMIT_UTOK,
-            .is_shadow = c->is_shadow,
-        };
-    }
+    for (size_t i = 0; i < x->charge_count; i++)
+        x->asked[i] = charge_for_limiter(&x->charges[i]);
     return STATUS_OK;
 }
 
@@ -724,7 +486,7 @@ static const struct upstream_events answer_events = {
 static void step_forward(struct exchange *x)
 {
     struct upstream_request request;
-    drop_run(x);
+    intake_drop_run(x);
     enum status s = forward_make(x, &request);
     if (s == STATUS_OK)
         s = upstream_call_start(x->worker->upstream, &request, &answer_events,
@@ -756,51 +518,6 @@ static void on_answer_head(void *arg, const struct upstream_head *head)
         x->is_broken = true;
 }
 
-static bool begin_reply(struct exchange *x)
-{
-    if (x->is_reply_begun)
-        return true;
-    x->is_reply_begun = true;
-    return http_reply_begin(x->req, x->status, x->reply_headers,
-                            x->reply_header_count,
-                            x->reply_length) == STATUS_OK;
-}
-
-static void send_piece(struct exchange *x, const char *data, size_t len)
-{
-    if (x->is_broken || x->is_gone || len == 0)
-        return;
-    if (!begin_reply(x) || http_reply_write(x->req, data, len) != STATUS_OK) {
-        x->is_broken = true;
-        return;
-    }
-    x->written += (int64_t)len;
-    x->bytes_out += (int64_t)len;
-    x->worker->metrics.bytes_out += len;
-}
-
-/* Tell the transfer how much has left for the client, so that it goes on. */
-static void account_taken(struct exchange *x)
-{
-    if (x->call == NULL)
-        return;
-    int64_t left = x->answer_bytes;
-    if (!x->is_gone && !x->is_broken) {
-        int64_t pending = (int64_t)http_reply_pending(x->req);
-        left = x->written > pending ? x->written - pending : 0;
-    }
-    if (left > x->taken) {
-        upstream_call_taken(x->call, (size_t)(left - x->taken));
-        x->taken = left;
-    }
-}
-
-static void hold_piece(struct exchange *x, const char *data, size_t len)
-{
-    if (buffer_append(&x->tail, data, len) != STATUS_OK)
-        x->is_broken = true;
-}
-
 static void take_trace_id(struct exchange *x)
 {
     if (x->scan == NULL)
@@ -815,13 +532,13 @@ static void take_trace_id(struct exchange *x)
 static void answer_to_nobody(struct exchange *x)
 {
     if (x->answer_bytes <= x->bytes_out + ABANDONED_ANSWER_MAX) {
-        account_taken(x);
+        relay_account(x);
         return;
     }
     upstream_call_cancel(x->call);
     x->call = NULL;
     x->upstream_us = clock_mono(x->worker->shared->clock) - x->call_started_at;
-    drop_body(x);
+    intake_drop_body(x);
     take_trace_id(x);
     x->outcome = AUDIT_ERROR;
     x->error = x->is_gone ? "client.gone" : "internal.memory";
@@ -839,20 +556,7 @@ static void on_answer_body(void *arg, const char *data, size_t len)
         answer_to_nobody(x);
         return;
     }
-    if (x->reply_length >= 0) {
-        /* Only the piece that completes the answer is kept back. */
-        if (x->answer_bytes >= x->reply_length)
-            hold_piece(x, data, len);
-        else
-            send_piece(x, data, len);
-    } else if (http_request_minor(x->req) >= 1) {
-        send_piece(x, data, len); /* the last chunk is the end */
-    } else {
-        send_piece(x, x->tail.data, x->tail.len);
-        buffer_clear(&x->tail);
-        hold_piece(x, data, len);
-    }
-    account_taken(x);
+    relay_piece(x, data, len);
 }
 
 static enum http_refusal refusal_of_outcome(enum upstream_outcome o)
@@ -897,7 +601,7 @@ static void on_answer_done(void *arg, const struct upstream_result *result)
     x->call = NULL;
     x->upstream_us = result->duration_us;
     x->worker->metrics.upstream_us += (uint64_t)result->duration_us;
-    drop_body(x);
+    intake_drop_body(x);
     take_trace_id(x);
     if (result->outcome != UPSTREAM_ANSWERED) {
         answer_failed(x, result);
@@ -914,7 +618,7 @@ static void exchange_drained(void *arg)
 {
     struct exchange *x;
     MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
-    account_taken(x);
+    relay_account(x);
 }
 
 /* The client is away. What has been sent upstream is seen to its end; what has
@@ -932,11 +636,11 @@ static void exchange_gone(void *arg)
         x->is_body_over = true;
         x->outcome = AUDIT_REJECTED;
         x->error = http_refusal_row(HTTP_REFUSAL_TRUNCATED)->name;
-        drop_body(x);
+        intake_drop_body(x);
         step_record(x);
         return;
     }
-    account_taken(x);
+    relay_account(x);
 }
 
 /* ---- record ---- */
@@ -1004,14 +708,7 @@ static void step_release(struct exchange *x)
         http_request_release(x->req);
         return;
     }
-    if (!x->is_broken && x->tail.len > 0)
-        send_piece(x, x->tail.data, x->tail.len);
-    if (!x->is_broken && !begin_reply(x))
-        x->is_broken = true;
-    if (x->is_broken)
-        http_reply_abort(x->req);
-    else
-        http_reply_end(x->req);
+    relay_end(x);
 }
 
 const struct http_handler *exchange_handler(void)

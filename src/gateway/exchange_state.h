@@ -113,6 +113,34 @@ struct exchange {
     bool is_over;      /* recorded; only done() is missing */
 };
 
+/* content.c: may this body be read at all? */
+enum http_refusal content_check(struct exchange *x);
+
+/* intake.c: the body as it comes in, kept for forwarding and counted.
+ * STATUS_TOO_LARGE: past what all exchanges together may keep. */
+enum status intake_keep(struct exchange *x, const char *data,
+                        size_t len) MUST_CHECK;
+void intake_drop_body(struct exchange *x);
+void intake_account_run(struct exchange *x); /* after it was fed */
+void intake_drop_run(struct exchange *x);
+
+/* judge.c: violations that count. Uses that depend on the sender count only
+ * once the sender is known (or known not to be found out). */
+struct policy_facts judge_facts(const struct exchange *x);
+/* Enforced uses whose violation refuses the request whoever sends it. */
+uint64_t judge_final_uses(const struct exchange *x);
+bool judge_parameters_are_bad(const struct policy_parameters *p);
+void judge_collect(struct exchange *x, bool is_sender_known);
+bool judge_is_bad(struct exchange *x, bool is_sender_known);
+/* What the record tells of the body. */
+void judge_take_taps(struct exchange *x);
+
+/* relay.c: the upstream's answer to the client. */
+void relay_piece(struct exchange *x, const char *data, size_t len);
+void relay_account(struct exchange *x);
+/* The end, or a cut when the exchange is broken. */
+void relay_end(struct exchange *x);
+
 /* respond.c: fill status, reply_headers, reply_length and tail for the refusal
  * that is set. false: out of memory. */
 bool respond_make(struct exchange *x);

@@ -18,197 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/admin.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "gateway/listeners.h"
-#include "gateway/worker.h"
+#include "gateway/server_state.h"
 
-#define SERVER_MAGIC 0x73727672u
-#define SERVED_SIGNALS 5
-#define METRICS_TEXT_MAX (1024 * 1024)
 #define CHATS_PER_BUCKETS 1 /* chats remembered for each bucket kept */
 
 enum exit_status { EXIT_DONE = 0, EXIT_CONFIGURATION = 2, EXIT_LOST = 3 };
-
-struct server {
-    uint32_t magic;
-    const struct config_source *source;
-    struct runtime *runtime;
-    struct worker_shared shared;
-    struct listeners *listeners;
-    struct event_base *base;
-    struct mailbox *mailbox;
-    struct admin *admin;
-    struct event *signals[SERVED_SIGNALS];
-    struct event *drain_timer; /* drain_delay, then drain_timeout */
-    struct worker **workers;
-    pthread_t *threads;
-    int worker_count;
-    int started; /* threads */
-    int running; /* of them, not idle yet */
-    bool is_draining, is_accepting_over;
-    char reload_problem[512]; /* of the last reload; "" when it went well */
-};
-
-/* ---- questions to the workers ---- */
-
-struct gathering {
-    struct server *server;
-    struct admin_reply *reply;
-    struct metrics sum;
-    int missing;
-};
-
-struct question {
-    struct gathering *gathering;
-    struct worker *worker;
-    struct metrics copy;
-};
-
-static void gathering_answer(struct gathering *g)
-{
-    struct buffer text;
-    buffer_init(&text, METRICS_TEXT_MAX);
-    enum status s = metrics_write(&g->sum, &text);
-    if (s == STATUS_OK)
-        s = buffer_printf(&text,
-                          "# HELP chatgate_ready Whether /readyz says 200.\n"
-                          "# TYPE chatgate_ready gauge\nchatgate_ready %d\n"
-                          "# HELP chatgate_policy_info The policies loaded.\n"
-                          "# TYPE chatgate_policy_info gauge\n"
-                          "chatgate_policy_info{version=\"%s\"} 1\n",
-                          !g->server->is_draining &&
-                              audit_file_is_healthy(g->server->shared.audit),
-                          policy_snapshot_version(g->server->runtime->policy));
-    if (s == STATUS_OK)
-        admin_reply_send(g->reply, 200, "text/plain; version=0.0.4",
-                         buffer_text(&text));
-    else
-        admin_reply_send(g->reply, 503, "text/plain",
-                         TEXT_LIT("out of memory\n"));
-    buffer_release(&text);
-    free(g);
-}
-
-static void question_answered(void *arg)
-{
-    struct question *q = arg;
-    struct gathering *g = q->gathering;
-    metrics_add(&g->sum, &q->copy);
-    free(q);
-    if (--g->missing == 0)
-        gathering_answer(g);
-}
-
-static void question_asked(void *arg)
-{
-    struct question *q = arg;
-    worker_collect(q->worker, &q->copy);
-    if (mailbox_post(q->gathering->server->mailbox, question_answered, q) !=
-        STATUS_OK)
-        log_event(LOG_ERROR, "metrics.failed", "reason=out-of-memory");
-}
-
-static void admin_metrics(void *arg, struct admin_reply *reply)
-{
-    struct server *s = arg;
-    struct gathering *g = calloc(1, sizeof(*g));
-    if (g == NULL) {
-        admin_reply_send(reply, 503, "text/plain", TEXT_LIT("out of memory\n"));
-        return;
-    }
-    *g = (struct gathering){.server = s, .reply = reply, .missing = 1};
-    for (int i = 0; i < s->worker_count; i++) {
-        struct question *q = calloc(1, sizeof(*q));
-        if (q == NULL)
-            break;
-        q->gathering = g;
-        q->worker = s->workers[i];
-        if (mailbox_post(s->workers[i]->mailbox, question_asked, q) !=
-            STATUS_OK) {
-            free(q);
-            break;
-        }
-        g->missing++;
-    }
-    if (--g->missing == 0)
-        gathering_answer(g);
-}
-
-/* ---- the admin address ---- */
-
-static bool admin_is_ready(void *arg, const char **why)
-{
-    struct server *s = arg;
-    if (s->is_draining)
-        *why = "draining";
-    else if (!audit_file_is_healthy(s->shared.audit))
-        *why = "the audit file cannot be written";
-    else
-        return true;
-    return false;
-}
-
-static void write_policies(struct server *s, struct json_writer *w)
-{
-    const struct policy_snapshot *policy = s->runtime->policy;
-    json_open_object(w);
-    json_key(w, "version");
-    json_str(w, policy_snapshot_version(policy));
-    json_key(w, "reload_problem");
-    json_str(w, s->reload_problem[0] ? s->reload_problem : NULL);
-    json_key(w, "policies");
-    json_open_array(w);
-    for (size_t i = 0; i < policy_summary_count(policy); i++) {
-        struct policy_summary p;
-        policy_summary_at(policy, i, &p);
-        json_open_object(w);
-        json_key(w, "name");
-        json_str(w, p.name);
-        json_key(w, "file");
-        json_str(w, p.file);
-        json_key(w, "kind");
-        json_str(w, p.is_contract ? "contract" : "policy");
-        json_key(w, "mode");
-        json_str(w, p.is_shadow ? "shadow" : "enforce");
-        json_key(w, "operations");
-        json_int(w, (int64_t)p.operation_count);
-        json_key(w, "limits");
-        json_int(w, (int64_t)p.limit_count);
-        json_key(w, "body");
-        json_bool(w, p.has_body);
-        json_close_object(w);
-    }
-    json_close_array(w);
-    json_close_object(w);
-}
-
-static void admin_policies(void *arg, struct admin_reply *reply)
-{
-    struct server *s = arg;
-    struct buffer text;
-    struct json_writer *w = json_writer_new();
-    buffer_init(&text, METRICS_TEXT_MAX);
-    enum status status = STATUS_NO_MEMORY;
-    if (w != NULL) {
-        json_writer_begin(w, &text);
-        write_policies(s, w);
-        status = json_writer_end(w);
-    }
-    if (status == STATUS_OK)
-        admin_reply_send(reply, 200, "application/json", buffer_text(&text));
-    else
-        admin_reply_send(reply, 503, "text/plain", TEXT_LIT("out of memory\n"));
-    json_writer_free(w);
-    buffer_release(&text);
-}
-
-static const struct admin_source admin_source = {
-    .is_ready = admin_is_ready,
-    .metrics = admin_metrics,
-    .policies = admin_policies,
-};
 
 static void admin_settings_of(const struct config *c,
                               struct admin_settings *out)
@@ -546,7 +363,7 @@ static enum status make_admin(struct server *s)
     if (fd < 0)
         return STATUS_IO;
     admin_settings_of(s->runtime->config, &settings);
-    return admin_new(s->base, fd, &settings, &admin_source, s, &s->admin);
+    return admin_new(s->base, fd, &settings, admin_desk(), s, &s->admin);
 }
 
 static void *run_worker(void *arg)

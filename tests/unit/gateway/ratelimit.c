@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/exchange_state.h"
+#include "unit.h"
+
+#define NEVER {10 * LIMIT_UTOK, 0, US_PER_S}
+#define ONE_A_SECOND {30 * LIMIT_UTOK, 1, US_PER_S}
+#define DAILY {5000 * LIMIT_UTOK, 5000, 86400 * US_PER_S}
+
+struct fixture {
+    struct exchange x;
+    struct policy_charge charges[LIMIT_CHARGES_MAX];
+    struct limit_charge asked[LIMIT_CHARGES_MAX];
+};
+
+static void setup(struct fixture *f)
+{
+    memset(f, 0, sizeof(*f));
+    arena_init(&f->x.arena, EXCHANGE_ARENA_MAX);
+    f->x.charges = f->charges;
+    f->x.asked = f->asked;
+    f->x.is_decided = true;
+}
+
+static void add(struct fixture *f, const char *name, struct limit_rate rate,
+                struct limit_verdict verdict)
+{
+    size_t i = f->x.decision.count++;
+    f->charges[i] = (struct policy_charge){.policy = "p", .limit = name};
+    f->asked[i] =
+        (struct limit_charge){.rate = rate, .cost_utok = LIMIT_UTOK};
+    f->x.decision.verdicts[i] = verdict;
+}
+
+static void expect(struct fixture *f, const char *policy, const char *limit,
+                   int64_t retry_after_us)
+{
+    struct ratelimit_fields fields;
+    ratelimit_format(&f->x, &fields);
+    ck_assert_msg(text_equal(fields.policy, text_of(policy)), "got %.*s",
+                  TEXT_ARG(fields.policy));
+    ck_assert_msg(text_equal(fields.limit, text_of(limit)), "got %.*s",
+                  TEXT_ARG(fields.limit));
+    ck_assert_int_eq(fields.retry_after_us, retry_after_us);
+    arena_release(&f->x.arena);
+}
+
+START_TEST(nothing_decided_says_nothing)
+{
+    struct fixture f;
+    struct ratelimit_fields fields;
+    setup(&f);
+    f.x.is_decided = false;
+    ratelimit_format(&f.x, &fields);
+    ck_assert(text_is_absent(fields.policy) && text_is_absent(fields.limit));
+    arena_release(&f.x.arena);
+}
+END_TEST
+
+START_TEST(undecided_while_redis_is_away_says_nothing)
+{
+    struct fixture f;
+    struct ratelimit_fields fields;
+    setup(&f);
+    f.x.decision.source = LIMIT_OPEN;
+    ratelimit_format(&f.x, &fields);
+    ck_assert(text_is_absent(fields.policy) && text_is_absent(fields.limit));
+    arena_release(&f.x.arena);
+}
+END_TEST
+
+START_TEST(one_limit_with_tokens_left)
+{
+    struct fixture f;
+    setup(&f);
+    add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
+        (struct limit_verdict){true, 12 * LIMIT_UTOK + 999999, 0});
+    expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=12;t=12", 0);
+}
+END_TEST
+
+START_TEST(an_empty_allowed_bucket_still_says_one_second)
+{
+    struct fixture f;
+    setup(&f);
+    add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
+        (struct limit_verdict){true, 0, 0});
+    expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=0;t=1", 0);
+}
+END_TEST
+
+START_TEST(a_limit_that_never_refills_has_no_window)
+{
+    struct fixture f;
+    setup(&f);
+    add(&f, "gift", (struct limit_rate)NEVER,
+        (struct limit_verdict){false, 0, LIMIT_WAIT_NEVER});
+    expect(&f, "\"gift\";q=10", "\"gift\";r=0;t=86400", 86400 * US_PER_S);
+}
+END_TEST
+
+START_TEST(the_one_closest_to_refusing_is_named)
+{
+    struct fixture f;
+    setup(&f);
+    add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
+        (struct limit_verdict){true, 20 * LIMIT_UTOK, 0});
+    add(&f, "day", (struct limit_rate)DAILY,
+        (struct limit_verdict){true, 3 * LIMIT_UTOK, 0});
+    expect(&f, "\"burst\";q=30;w=30, \"day\";q=5000;w=86400",
+           "\"day\";r=3;t=52", 0);
+}
+END_TEST
+
+START_TEST(a_refusal_is_closer_than_any_remainder)
+{
+    struct fixture f;
+    setup(&f);
+    add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
+        (struct limit_verdict){true, 0, 0});
+    add(&f, "day", (struct limit_rate)DAILY,
+        (struct limit_verdict){false, 400000, 10368000});
+    expect(&f, "\"burst\";q=30;w=30, \"day\";q=5000;w=86400",
+           "\"day\";r=0;t=11", 10368000);
+}
+END_TEST
+
+START_TEST(a_shadow_limit_is_never_shown)
+{
+    struct fixture f;
+    setup(&f);
+    add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
+        (struct limit_verdict){true, 20 * LIMIT_UTOK, 0});
+    add(&f, "trial", (struct limit_rate)NEVER,
+        (struct limit_verdict){false, 0, LIMIT_WAIT_NEVER});
+    f.charges[1].is_shadow = true;
+    expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=20;t=20", 0);
+}
+END_TEST
+
+UNIT_MAIN("ratelimit", nothing_decided_says_nothing,
+          undecided_while_redis_is_away_says_nothing,
+          one_limit_with_tokens_left,
+          an_empty_allowed_bucket_still_says_one_second,
+          a_limit_that_never_refills_has_no_window,
+          the_one_closest_to_refusing_is_named,
+          a_refusal_is_closer_than_any_remainder,
+          a_shadow_limit_is_never_shown)
