@@ -43,7 +43,7 @@ struct policy_load {
     const char *dir;
     const struct policy_prefix *unmatched; /* forwarded unvalidated */
     size_t unmatched_count;
-    bool has_consumers;     /* some limits and warnings depend on it */
+    bool has_consumers; /* some limits and warnings depend on it */
 };
 
 /* Every problem of every file is listed, warnings (a policy that can never
@@ -114,32 +114,33 @@ struct policy_operation {
                         * "/chats/\*", "" for the answer itself; or NULL */
     const struct policy_parameter *parameters; /* opaque */
     size_t parameter_count;
-    int chat_parameter; /* index of the path parameter with the chat's id, or
-                         * -1 */
+    int chat_parameter;   /* index of the path parameter with the chat's id,
+                           * or -1 */
+    int sender_parameter; /* of the query parameter with the sender, or -1 */
 };
 
 /* In name order; never empty. The first one's error codes serve answers to
  * requests that match no operation. */
 size_t policy_contract_count(const struct policy_snapshot *s);
-const struct policy_contract *policy_contract_at(
-    const struct policy_snapshot *s, size_t i);
+const struct policy_contract *
+policy_contract_at(const struct policy_snapshot *s, size_t i);
 
 size_t policy_operation_count(const struct policy_snapshot *s);
-const struct policy_operation *policy_operation_at(
-    const struct policy_snapshot *s, size_t i);
+const struct policy_operation *
+policy_operation_at(const struct policy_snapshot *s, size_t i);
 /* NULL when there is none of that operationId. */
-const struct policy_operation *policy_operation_find(
-    const struct policy_snapshot *s, struct text id);
+const struct policy_operation *
+policy_operation_find(const struct policy_snapshot *s, struct text id);
 
 /* ---- routing ---- */
 
 enum policy_match {
-    POLICY_OPERATION,  /* route->operation */
-    POLICY_UNMATCHED,  /* under a configured prefix; operation is NULL */
-    POLICY_NO_ROUTE,   /* 404 */
-    POLICY_NO_METHOD,  /* 405; route->allow */
-    POLICY_BAD_PATH,   /* 400: not canonical; route->problem */
-    POLICY_BAD_QUERY,  /* 400: ambiguous or malformed; route->problem */
+    POLICY_OPERATION, /* route->operation */
+    POLICY_UNMATCHED, /* under a configured prefix; operation is NULL */
+    POLICY_NO_ROUTE,  /* 404 */
+    POLICY_NO_METHOD, /* 405; route->allow */
+    POLICY_BAD_PATH,  /* 400: not canonical; route->problem */
+    POLICY_BAD_QUERY, /* 400: ambiguous or malformed; route->problem */
 };
 
 #define POLICY_PARAMETERS_MAX 32
@@ -150,7 +151,7 @@ struct policy_route {
     struct text path, query; /* spans of `target`; query absent without '?' */
     struct text segments[POLICY_PARAMETERS_MAX]; /* of path parameters, raw,
                                                   * by parameter index */
-    const char *allow;   /* "GET, POST" */
+    const char *allow;                           /* "GET, POST" */
     const char *problem; /* a sentence that says what would be right */
 };
 
@@ -204,12 +205,12 @@ struct policy_charge {
     const char *policy; /* "sender-limits" */
     const char *limit;  /* "burst" */
     bool is_shadow;
-    struct text key; /* "sender-limits:burst:<what is counted>" */
-    struct text tag; /* what the keys of one decision hash by */
-    int64_t capacity;  /* tokens */
-    int64_t refill;    /* tokens a period, 0: never */
+    struct text key;  /* "sender-limits:burst:<what is counted>" */
+    struct text tag;  /* what the keys of one decision hash by */
+    int64_t capacity; /* tokens */
+    int64_t refill;   /* tokens a period, 0: never */
     int64_t period_us;
-    int64_t cost;      /* tokens */
+    int64_t cost; /* tokens */
 };
 
 /* The limits that a request meets; texts in `arena`. A limit per sender of a

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * policy/organisation.h - the compilers of a *.policy.json.
+ *
+ *   organisation.c   the file: keys, name, mode, body
+ *   scope.c          "applies": operations, consumers, senders
+ *   limits.c         "limits"
+ *   format.c         the file against policy.schema.json, built in
+ *
+ * The form (which member has which type) is the schema's business; the
+ * compilers check what wants a better answer than "does not match", and what
+ * a schema cannot say. They run when the types are right.
+ */
+#ifndef POLICY_ORGANISATION_H
+#define POLICY_ORGANISATION_H
+
+#include "policy/loader.h"
+
+/* Adds the policy to the snapshot; the contracts are loaded by then. */
+void policy_organisation_load(struct policy_loader *l,
+                              const struct policy_file *file);
+
+/* Does the file have the form of a policy? STATUS_OK; STATUS_INVALID: it has
+ * not, and why is reported; STATUS_NO_MEMORY. Unknown keys, patterns and
+ * bounds are counted in *left only: the compilers find those too and say more
+ * about it. */
+enum status policy_format_check(struct policy_loader *l,
+                                const struct policy_file *file,
+                                size_t *left) MUST_CHECK;
+
+/* ---- scope.c ---- */
+
+void policy_scope_load(struct policy_loader *l, const struct json_document *doc,
+                       const struct json_value *policy,
+                       struct policy_scope *out);
+bool policy_names_have(const struct policy_names *n, struct text name);
+/* At load: could a request to this operation be meant? One whose sender
+ * nobody can tell is not meant by a policy for certain senders. */
+bool policy_scope_covers(const struct policy_scope *s,
+                         const struct policy_operation *op);
+/* At a request: is this consumer meant, and this sender? A sender who is
+ * unknown is. */
+bool policy_scope_meets(const struct policy_scope *s,
+                        const struct policy_facts *facts);
+
+/* ---- limits.c ---- */
+
+void policy_limits_load(struct policy_loader *l,
+                        const struct json_document *doc,
+                        const struct json_value *policy,
+                        struct policy_organisation *out);
+/* Tokens of one request to that operation; 0: the limit lets it be. */
+int64_t policy_limit_cost(const struct policy_limit *limit,
+                          const char *operation);
+
+#endif
