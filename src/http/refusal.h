@@ -13,10 +13,10 @@
 
 /* X(symbol, name, status, text) */
 #define HTTP_REFUSALS(X)                                                       \
-    X(REQUEST_LINE, "http.request_line", 400,                                  \
-      "the request line is malformed")                                         \
+    X(REQUEST_LINE, "http.request_line", 400, "the request line is malformed") \
     X(VERSION, "http.version", 400, "only HTTP/1.0 and HTTP/1.1 are spoken")   \
-    X(METHOD, "http.method", 400, "the method is not a known token")           \
+    X(METHOD, "http.method", 400,                                              \
+      "the method is no token, or one that is never served")                   \
     X(TARGET, "http.target", 400,                                              \
       "the request target must be an absolute path, as in /v3/chats")          \
     X(HEADER, "http.header", 400, "a header line is malformed")                \
@@ -30,7 +30,7 @@
     X(UNEXPECTED_BODY, "http.unexpected_body", 400,                            \
       "this method takes no body")                                             \
     X(TRUNCATED, "http.truncated", 400,                                        \
-      "the connection ended before the body was complete")                     \
+      "the connection ended before the request was complete")                  \
     X(HEAD_TIMEOUT, "http.header_timeout", 408,                                \
       "the request's head did not arrive in time")                             \
     X(BODY_TIMEOUT, "http.body_timeout", 408,                                  \
@@ -84,7 +84,7 @@ enum http_refusal {
 #define X(symbol, name, status, text) HTTP_REFUSAL_##symbol,
     HTTP_REFUSALS(X)
 #undef X
-    HTTP_REFUSAL_COUNT
+        HTTP_REFUSAL_COUNT
 };
 
 struct http_refusal_row {
