@@ -12,7 +12,8 @@
  *
  *   begin(server_arg, req)        the head has passed; returns an exchange
  *     body(x, data, len)          each piece as it arrives, any size
- *     body_end(x, NONE)           it was complete
+ *     body_end(x, NONE)           it was complete (called, too, when there is
+ *                                 no body: right after begin)
  *   http_reply_begin / http_reply_write / http_reply_end      by the exchange
  *   done(x)                       the answer has left; req is gone now
  *
@@ -20,12 +21,15 @@
  * http_request_refusal(req) set, so that the refusal leaves in the envelope
  * and is recorded; no body() comes, the connection closes after the answer.
  * A body that breaks off or is malformed midway ends with
- * body_end(x, refusal). A client that goes away: gone(x), at most once, and
- * then done(x) when the exchange has called http_request_release() or ended
- * the reply.
+ * body_end(x, refusal), and the connection closes after the answer. A client
+ * that goes away: gone(x), at most once, nothing but done(x) after it; done(x)
+ * comes when the exchange has called http_request_release() or ended or aborted
+ * the reply. A client that only shuts its sending side after a complete
+ * request is not gone: it gets its answer.
  *
  * After begin() has returned non-NULL, done() is called exactly once and is
- * the last call. Nothing is called back from inside http_reply_*().
+ * the last call. Nothing is called back from inside http_request_*() and
+ * http_reply_*(); they may be called from any callback, begin() included.
  * A request belongs to its server's loop thread.
  */
 #ifndef HTTP_SERVER_H
@@ -39,6 +43,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "http/header.h"
 #include "http/refusal.h"
 
 struct http_server;
@@ -78,19 +83,18 @@ void http_server_configure(struct http_server *s,
 void http_server_drain(struct http_server *s);
 /* Connections open now (0: drained). */
 size_t http_server_connections(const struct http_server *s);
-/* Exchanges under way get gone() and done() first. */
+/* Exchanges under way get gone() and done() first. Not from inside a
+ * callback. */
 void http_server_free(struct http_server *s);
 
 /* ---- a request; all texts live until done() ---- */
 
 enum http_refusal http_request_refusal(const struct http_request *req);
+/* Of a malformed head: as far as it was good, else absent. */
 struct text http_request_method(const struct http_request *req);
 struct text http_request_target(const struct http_request *req);
 int http_request_minor(const struct http_request *req); /* HTTP/1.x */
 
-struct http_header {
-    struct text name, value; /* value without white space around it */
-};
 size_t http_request_headers(const struct http_request *req,
                             const struct http_header **out);
 /* The first of that name (any case); absent when there is none. */
@@ -102,8 +106,10 @@ size_t http_request_header_count(const struct http_request *req,
 bool http_request_has_body(const struct http_request *req);
 /* What Content-Length said; -1: chunked. 0 without a body. */
 int64_t http_request_length(const struct http_request *req);
-/* The peer. For unix sockets the family is AF_UNIX. */
+/* The peer; an IPv4 address that came through an IPv6 socket is AF_INET. For
+ * unix sockets only the family is filled in, AF_UNIX. */
 const struct sockaddr *http_request_peer(const struct http_request *req);
+/* The address alone: "192.0.2.1", "2001:db8::1", "unix". */
 const char *http_request_peer_text(const struct http_request *req);
 mono_us http_request_started(const struct http_request *req);
 bool http_request_is_tls(const struct http_request *req);
@@ -130,13 +136,15 @@ void http_request_pause(struct http_request *req, bool paused);
 enum status http_reply_begin(struct http_request *req, int status,
                              const struct http_header *headers, size_t count,
                              int64_t length) MUST_CHECK;
-/* Copies. STATUS_NO_MEMORY: nothing was taken. */
+/* Copies. STATUS_NO_MEMORY: nothing was taken. STATUS_TOO_LARGE, likewise:
+ * more than `length` promised. After gone() it is thrown away. */
 enum status http_reply_write(struct http_request *req, const char *data,
                              size_t len) MUST_CHECK;
 /* The end. Fewer bytes than `length` promised: the connection is closed
  * without a proper end. */
 void http_reply_end(struct http_request *req);
-/* Cut the connection so that the client notices. */
+/* Cut the connection so that the client notices; done() follows, without
+ * gone(). */
 void http_reply_abort(struct http_request *req);
 /* Bytes written and not yet taken by the kernel. */
 size_t http_reply_pending(const struct http_request *req);
@@ -147,8 +155,9 @@ void http_request_close_after(struct http_request *req);
 
 struct http_counters {
     uint64_t accepted, refused_connections, requests, malformed, timeouts;
-    size_t connections; /* now */
-    size_t held_bytes;  /* input held by all gates now */
+    uint64_t accept_errors; /* accept(2) failed, accepting paused */
+    size_t connections;     /* now */
+    size_t held_bytes;      /* input held by all gates now */
 };
 void http_server_counters(const struct http_server *s,
                           struct http_counters *out);

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * http/gate.c - one connection, from accept to close.
+ *
+ *        client
+ *          |  socket: read and written here, by nobody else (wire.c)
+ *    +-----v------+    begin body body_end drained gone done   +----------+
+ *    |    gate    | -----------------------------------------> | exchange |
+ *    | + request  | <----------------------------------------- |          |
+ *    +-----+------+    http_request_*  http_reply_*            +----------+
+ *          |  "GET / HTTP/1.1", once per request; "answered"
+ *    +-----v------+
+ *    |   evhttp   |  a connection, a bufferevent without a socket, a request
+ *    +------------+
+ *
+ * evhttp accepts connections and keeps the order of requests and answers. The
+ * socket is taken out of its bufferevent as soon as the connection was
+ * accepted (gate_adopt), so evhttp can neither read a byte nor write one, let
+ * alone answer by itself in HTML, end the process because bytes came while it
+ * was writing, or close in silence. Each checked request is announced to it
+ * with a head of our own (intake.c), and ended with evhttp_send_reply_end()
+ * when the answer has left.
+ *
+ * Who owns what:
+ *  - server -> gates; gate -> socket, held input, head, output, its events.
+ *  - evhttp -> evcon -> plug (the bufferevent) and evreq. The gate points at
+ *    them; evhttp tells when evcon goes (on_evhttp_close clears all three).
+ *  - the exchange belongs to the gateway; the gate points at it from begin()
+ *    until done(). The exchange points at the request, which is part of the
+ *    gate, so the gate outlives its socket until done().
+ *
+ * One rule keeps this safe: what the exchange calls (http_*) only changes
+ * flags and buffers, and wakes the gate. Everything that calls back, closes or
+ * frees happens in settle(), at the end of the gate's own event callbacks, and
+ * nothing of the gate is touched after it.
+ *
+ * A client that shuts its sending side after a complete request still gets
+ * its answer: an end of input is not a client that went away, only an error
+ * or an answer that nobody takes is. While an answer is awaited the socket
+ * stays registered for reading, to see a reset and at most one piece of what
+ * the client sends ahead; behind an end of input or a piece that waits a reset
+ * is seen when the answer is sent. (EV_CLOSED alone would be a trap: libevent
+ * reports EPOLLERR as readable and writable only, and spins.)
+ *
+ * Timers: one event a gate for two deadlines. It is only ever moved forward; a
+ * deadline that moved back is noticed when the timer fires, so a request that
+ * arrives whole costs no timer at all.
+ */
+#include "http/gate.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void settle(struct gate *g);
+
+/* ---- events ---- */
+
+static struct gate *gate_cast(void *arg)
+{
+    struct gate *g;
+    MAGIC_CAST(g, arg, GATE_MAGIC);
+    g->server->now = clock_mono(g->server->clock);
+    return g;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct gate *g = gate_cast(arg);
+    struct http_server *s = g->server;
+    (void)fd, (void)what;
+    ssize_t n = wire_read(&g->wire, s->scratch, sizeof(s->scratch));
+    if (n > 0)
+        intake_arrived(g, s->scratch, (size_t)n);
+    else if (n == 0)
+        intake_eof(g);
+    else if (errno != EAGAIN && errno != EWOULDBLOCK)
+        g->is_lost = true;
+    settle(g);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    settle(gate_cast(arg));
+}
+
+static bool has_takeable(const struct gate *g)
+{
+    return g->held_len > 0 &&
+           (g->input == GATE_IDLE || g->input == GATE_DRAIN ||
+            (g->input == GATE_BODY && !g->req.is_paused));
+}
+
+static void on_work(evutil_socket_t fd, short what, void *arg)
+{
+    struct gate *g = gate_cast(arg);
+    (void)fd, (void)what;
+    if (has_takeable(g) && !g->is_lost)
+        intake_take_held(g);
+    settle(g);
+}
+
+/* The client is given more time if it has taken anything since: the kernel
+ * calls a socket writable only when a good part of its buffer is free, which
+ * a slow reader may take longer for than the time-out. */
+static void send_timeout(struct gate *g)
+{
+    struct http_server *s = g->server;
+    size_t left = wire_unacknowledged(&g->wire);
+    if (left < g->unacknowledged) {
+        g->unacknowledged = left;
+        g->out_deadline = s->now + s->settings.send_timeout_us;
+        return;
+    }
+    s->counters.timeouts++;
+    g->is_lost = true;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct gate *g = gate_cast(arg);
+    (void)fd, (void)what;
+    g->timer_at = NEVER;
+    if (g->server->now >= g->out_deadline)
+        send_timeout(g);
+    if (g->server->now >= g->in_deadline && !g->is_lost)
+        intake_timeout(g);
+    settle(g);
+}
+
+void gate_wake(struct gate *g)
+{
+    event_active(&g->work, EV_TIMEOUT, 1);
+}
+
+static void watch(struct event *ev, bool *is_watched, bool wanted)
+{
+    if (*is_watched == wanted)
+        return;
+    *is_watched = wanted;
+    /* epoll needs memory only in the kernel; if that is out, the deadlines
+     * still run. */
+    if (wanted)
+        (void)event_add(ev, NULL);
+    else
+        (void)event_del(ev);
+}
+
+static bool wants_input(const struct gate *g)
+{
+    if (g->is_eof || g->wire.fd < 0)
+        return false;
+    switch (g->input) {
+    case GATE_IDLE:
+        return g->held_len == 0;
+    case GATE_HEAD:
+        return true;
+    case GATE_BODY:
+        return !g->req.is_paused && g->held_len == 0;
+    case GATE_COMPLETE:
+        return g->held_len == 0;
+    case GATE_DRAIN:
+        return g->drain_left > 0;
+    }
+    return false;
+}
+
+static size_t pending(const struct gate *g)
+{
+    return g->out == NULL ? 0 : evbuffer_get_length(g->out);
+}
+
+static void start_timer(struct gate *g)
+{
+    mono_us next =
+        g->in_deadline < g->out_deadline ? g->in_deadline : g->out_deadline;
+    if (next >= g->timer_at)
+        return;
+    /* A millisecond more: libevent's clock may be a little ahead of ours. */
+    int64_t wait_us = next - g->server->now + US_PER_MS;
+    if (wait_us < US_PER_MS)
+        wait_us = US_PER_MS;
+    const struct timeval tv = {.tv_sec = (time_t)(wait_us / US_PER_S),
+                               .tv_usec = (suseconds_t)(wait_us % US_PER_S)};
+    g->timer_at = next;
+    if (event_add(&g->timer, &tv) != 0) {
+        /* Out of memory for the timer heap: a connection without deadlines
+         * must not live. */
+        g->is_lost = true;
+        gate_wake(g);
+    }
+}
+
+/* ---- evhttp's side ---- */
+
+static void on_evhttp_close(struct evhttp_connection *evcon, void *arg)
+{
+    struct gate *g;
+    (void)evcon;
+    MAGIC_CAST(g, arg, GATE_MAGIC);
+    g->evcon = NULL;
+    g->plug = NULL;
+    g->evreq = NULL;
+}
+
+/* evhttp forgets the connection. It shuts the socket's sending side on the
+ * way, so the socket must not be closed before. */
+static void leave_evhttp(struct gate *g)
+{
+    if (g->evcon != NULL)
+        evhttp_connection_free(g->evcon);
+}
+
+/* Marks a bufferevent that evhttp has not taken. */
+static void untaken(struct bufferevent *bev, void *arg)
+{
+    (void)bev, (void)arg;
+}
+
+struct gate *gate_new(struct http_server *s)
+{
+    struct gate *g = calloc(1, sizeof(*g));
+    if (g == NULL)
+        return NULL;
+    g->plug = bufferevent_socket_new(s->base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (g->plug == NULL) {
+        free(g);
+        return NULL;
+    }
+    MAGIC_SET(g, GATE_MAGIC);
+    g->server = s;
+    g->wire.fd = -1;
+    g->timer_at = g->in_deadline = g->out_deadline = NEVER;
+    event_assign(&g->timer, s->base, -1, 0, on_timer, g);
+    event_assign(&g->work, s->base, -1, 0, on_work, g);
+    bufferevent_setcb(g->plug, untaken, NULL, NULL, g);
+    /* A second reference: evhttp may fail to set the connection up and free
+     * the bufferevent before there is a way to hear of it. */
+    bufferevent_incref(g->plug);
+    return g;
+}
+
+void gate_drop(struct gate *g)
+{
+    bufferevent_decref(g->plug);
+    bufferevent_free(g->plug);
+    MAGIC_CLEAR(g);
+    free(g);
+}
+
+static void take_peer(struct gate *g, int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof(address);
+    const void *bytes;
+    /* It fails when the client has reset the connection already. */
+    bool is_known = getpeername(fd, (struct sockaddr *)&address, &len) == 0;
+    if (!is_known || address.ss_family == AF_UNIX) {
+        g->peer.any.sa_family = is_known ? AF_UNIX : AF_UNSPEC;
+        strcpy(g->peer_text, is_known ? "unix" : "unknown");
+        return;
+    }
+    memcpy(&g->peer, &address, sizeof(g->peer));
+    if (address.ss_family == AF_INET6 &&
+        IN6_IS_ADDR_V4MAPPED(&g->peer.in6.sin6_addr)) {
+        /* One client, one address, whichever socket it came through. */
+        struct sockaddr_in plain = {.sin_family = AF_INET,
+                                    .sin_port = g->peer.in6.sin6_port};
+        memcpy(&plain.sin_addr, &g->peer.in6.sin6_addr.s6_addr[12], 4);
+        g->peer.in = plain;
+    }
+    bytes = g->peer.any.sa_family == AF_INET
+                ? (const void *)&g->peer.in.sin_addr
+                : (const void *)&g->peer.in6.sin6_addr;
+    inet_ntop(g->peer.any.sa_family, bytes, g->peer_text, sizeof(g->peer_text));
+}
+
+bool gate_adopt(struct gate *g)
+{
+    struct http_server *s = g->server;
+    bufferevent_data_cb read_cb;
+    void *evcon;
+    bufferevent_getcb(g->plug, &read_cb, NULL, NULL, &evcon);
+    if (read_cb == untaken || read_cb == NULL) {
+        /* evhttp ran out of memory. It has freed the bufferevent (NULL) or
+         * never got to it; the socket, if any, closes with it. */
+        if (read_cb == untaken)
+            bufferevent_free(g->plug);
+        bufferevent_decref(g->plug);
+        g->plug = NULL;
+        gate_free(g);
+        return false;
+    }
+    int fd = bufferevent_getfd(g->plug);
+    bufferevent_setfd(g->plug, -1);
+    bufferevent_decref(g->plug);
+    g->evcon = evcon;
+    g->evhttp_read = read_cb;
+    evhttp_connection_set_closecb(g->evcon, on_evhttp_close, g);
+    wire_open(&g->wire, fd);
+    take_peer(g, fd);
+    event_assign(&g->readable, s->base, fd, EV_READ | EV_PERSIST, on_readable,
+                 g);
+    event_assign(&g->writable, s->base, fd, EV_WRITE | EV_PERSIST, on_writable,
+                 g);
+    g->in_deadline = s->now + s->settings.header_timeout_us;
+    watch(&g->readable, &g->is_reading, true);
+    start_timer(g);
+    return true;
+}
+
+void gate_turn_away(struct gate *g)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                                 "Retry-After: 1\r\n"
+                                 "Content-Length: 0\r\n"
+                                 "Connection: close\r\n\r\n";
+    struct evbuffer *out = gate_out(g);
+    if (out == NULL || evbuffer_add(out, answer, sizeof(answer) - 1) != 0)
+        g->is_over = true;
+    intake_drain(g);
+    gate_wake(g);
+}
+
+struct evbuffer *gate_out(struct gate *g)
+{
+    if (g->out == NULL)
+        g->out = evbuffer_new();
+    return g->out;
+}
+
+/* The socket goes; the exchange, if there is one, may still look at its
+ * request. */
+static void shut(struct gate *g)
+{
+    if (g->wire.fd < 0)
+        return;
+    watch(&g->readable, &g->is_reading, false);
+    watch(&g->writable, &g->is_writing, false);
+    leave_evhttp(g);
+    wire_close(&g->wire);
+    g->in_deadline = g->out_deadline = NEVER;
+}
+
+void gate_free(struct gate *g)
+{
+    struct http_server *s = g->server;
+    if (g->exchange != NULL) {
+        void *exchange = g->exchange;
+        if (!g->req.is_gone && !g->req.is_aborted) {
+            g->req.is_gone = true;
+            s->handler->gone(exchange);
+        }
+        g->exchange = NULL;
+        s->handler->done(exchange);
+    }
+    shut(g);
+    event_del(&g->timer);
+    event_del(&g->work);
+    if (g->out != NULL)
+        evbuffer_free(g->out);
+    intake_release(g);
+    LIST_REMOVE(g, link);
+    s->counters.connections--;
+    MAGIC_CLEAR(g);
+    free(g);
+}
+
+/* ---- settle: what has become due ---- */
+
+static void flush(struct gate *g)
+{
+    struct http_server *s = g->server;
+    size_t before = pending(g), moved;
+    if (before == 0 || g->is_lost || g->wire.fd < 0)
+        return;
+    switch (wire_write(&g->wire, g->out, &moved)) {
+    case STATUS_OK:
+        g->out_deadline = NEVER;
+        break;
+    case STATUS_LIMITED:
+        if (moved > 0 || g->out_deadline == NEVER) {
+            g->out_deadline = s->now + s->settings.send_timeout_us;
+            g->unacknowledged = wire_unacknowledged(&g->wire);
+        }
+        break;
+    default:
+        g->is_lost = true;
+        return;
+    }
+    if (g->exchange != NULL && g->req.reply == REPLY_BEGUN &&
+        before >= HTTP_REPLY_LOW && pending(g) < HTTP_REPLY_LOW)
+        s->handler->drained(g->exchange);
+}
+
+/* The connection ends with the answer. What the client still sends is read
+ * for a moment. */
+static void linger(struct gate *g)
+{
+    if (g->input != GATE_DRAIN)
+        intake_drain(g);
+    leave_evhttp(g); /* our FIN */
+    g->in_deadline = g->server->now + GATE_LINGER_US;
+    if (g->is_eof || g->drain_left <= 0)
+        g->is_over = true;
+}
+
+/* The exchange has nothing more to say. */
+static void finish(struct gate *g)
+{
+    struct http_request *req = &g->req;
+    void *exchange = g->exchange;
+    bool is_cut = req->is_aborted || req->reply_left > 0 || g->is_lost;
+    g->exchange = NULL;
+    g->server->handler->done(exchange);
+    intake_release_head(g);
+    req->is_discarded = true;
+    req->is_paused = false;
+    req->is_continue_due = false;
+    if (is_cut) {
+        if (req->is_reply_until_close)
+            wire_reset(&g->wire);
+        g->is_over = true;
+    } else if (g->must_close) {
+        linger(g);
+    } else {
+        struct evhttp_request *evreq = g->evreq;
+        g->evreq = NULL;
+        evhttp_send_reply_end(evreq);
+        if (g->evcon == NULL) /* out of memory for the next request */
+            linger(g);
+        else if (g->input == GATE_COMPLETE)
+            intake_next(g);
+    }
+}
+
+static void settle_exchange(struct gate *g)
+{
+    struct http_request *req = &g->req;
+    if (g->is_lost && !req->is_gone && !req->is_aborted) {
+        req->is_gone = true;
+        shut(g);
+        g->server->handler->gone(g->exchange);
+    }
+    bool is_ended = req->reply == REPLY_ENDED;
+    if (req->is_aborted || (req->is_gone ? is_ended || req->is_released
+                                         : is_ended && pending(g) == 0))
+        finish(g);
+}
+
+static void settle(struct gate *g)
+{
+    flush(g);
+    if (g->exchange != NULL)
+        settle_exchange(g);
+    else if (g->is_lost)
+        g->is_over = true;
+    else if (g->input == GATE_DRAIN && g->evcon != NULL && pending(g) == 0)
+        linger(g);
+    else if (g->input == GATE_DRAIN && g->drain_left <= 0)
+        g->is_over = true;
+    if (g->is_over && g->exchange == NULL) {
+        gate_free(g);
+        return;
+    }
+    if (g->wire.fd < 0)
+        return;
+    watch(&g->readable, &g->is_reading, wants_input(g));
+    watch(&g->writable, &g->is_writing, pending(g) > 0);
+    if (has_takeable(g))
+        gate_wake(g);
+    start_timer(g);
+}
