@@ -65,7 +65,7 @@ struct stub_server {
     struct event_base *base;
     struct stub_api *api;
     struct evconnlistener *listener;
-    LIST_HEAD(, connection) connections;
+    LIST_HEAD(connection_list, connection) connections;
     size_t connection_count;
     uint64_t numbers;
     size_t body_bytes; /* of all requests being read */
