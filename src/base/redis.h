@@ -9,12 +9,18 @@
  * with STATUS_TIMEOUT; its late reply is dropped when it comes.
  *
  * A server fails in two ways: it refuses, or it stalls with the connection
- * open. After `circuit_failures` failures in a row the circuit opens: every
- * command completes at once with STATUS_UNAVAILABLE while a PING probes in the
- * background; an answer closes the circuit.
+ * open. After `circuit_failures` failures in a row (time-outs, lost
+ * connections, attempts to connect that failed) the circuit opens: every
+ * command completes at once with STATUS_UNAVAILABLE, those under way too,
+ * while new connections probe in the background. One that is greeted with a
+ * PONG closes the circuit; the next failure opens it again unless a command
+ * has succeeded in between.
+ *
+ * A connection is used for commands only once AUTH, SELECT and PING have been
+ * answered well: what is asked never runs in the wrong database.
  *
  * Every command completes exactly once, never before redis_command() has
- * returned.
+ * returned. The process must ignore SIGPIPE.
  */
 #ifndef BASE_REDIS_H
 #define BASE_REDIS_H
@@ -31,25 +37,28 @@ struct redis;
 struct redis_reply; /* valid during the callback only */
 
 struct redis_options {
-    const char *host; /* or NULL with `path` */
-    int port;
-    const char *path; /* of a unix socket */
+    const char *host; /* a name or an address without brackets; or NULL with */
+    const char *path; /* the path of a unix socket */
+    int port;         /* 6379 */
     const char *user, *password; /* NULL: none; AUTH is sent on connect */
     int database;                /* SELECT on connect when not 0 */
     bool tls; /* STATUS_UNAVAILABLE from redis_new() where hiredis lacks it */
-    int64_t connect_timeout_us;
-    uint32_t circuit_failures; /* 3 */
-    int64_t probe_interval_us; /* 250 ms */
-    uint32_t max_pending;      /* commands in flight; beyond: UNAVAILABLE */
+    int64_t connect_timeout_us; /* 1 s: until it is connected and greeted */
+    uint32_t circuit_failures;  /* 3 */
+    int64_t probe_interval_us;  /* 250 ms; up to four times that, later */
+    uint32_t max_pending;       /* 4096 commands in flight; beyond:
+                                 * UNAVAILABLE */
 };
 
 void redis_options_default(struct redis_options *o);
 
-/* Options are copied. */
+/* Options are copied. STATUS_NO_MEMORY; STATUS_INVALID without a host or a
+ * path, or with a path that is too long; STATUS_UNAVAILABLE for TLS. */
 enum status redis_new(struct event_base *base, const struct clock *clock,
                       const struct redis_options *options,
                       struct redis **out) MUST_CHECK;
-/* Commands under way complete with STATUS_UNAVAILABLE before it returns. */
+/* Commands under way complete with STATUS_UNAVAILABLE before it returns. Not
+ * to be called from a `done`. NULL is fine. */
 void redis_free(struct redis *r);
 
 /* STATUS_OK with a reply (which may be an error reply of the server's);
@@ -62,7 +71,8 @@ struct redis_result {
 };
 typedef void (*redis_done_fn)(void *arg, const struct redis_result *result);
 
-/* STATUS_OK: `done` will be called; else it will not: STATUS_NO_MEMORY. */
+/* The arguments are copied. STATUS_OK: `done` will be called; else it will
+ * not: STATUS_NO_MEMORY, or STATUS_UNAVAILABLE from within redis_free(). */
 enum status redis_command(struct redis *r, int64_t timeout_us, size_t argc,
                           const struct text *argv, redis_done_fn done,
                           void *arg) MUST_CHECK;
@@ -86,7 +96,12 @@ size_t redis_reply_count(const struct redis_reply *r);     /* else 0 */
 const struct redis_reply *redis_reply_at(const struct redis_reply *r, size_t i);
 
 struct redis_counters {
-    uint64_t commands, timeouts, failures, circuit_opened, reconnects;
+    uint64_t commands;       /* asked for */
+    uint64_t timeouts;       /* of commands */
+    uint64_t failures;       /* connections lost, attempts that failed */
+    uint64_t circuit_opened; /* times */
+    uint64_t reconnects;     /* connections greeted, but for the first */
+    uint64_t writes;         /* handed to the kernel */
 };
 void redis_counters_get(const struct redis *r, struct redis_counters *out);
 

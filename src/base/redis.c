@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * base/redis.c - commands with deadlines over hiredis and libevent.
+ *
+ *   redis_command -> waiting -> sent -> (reply) done
+ *                        \        \--> (deadline, connection lost) finished
+ *                         \----------> (deadline, connection lost) finished
+ *   finished: will be told so by this loop turn's event
+ *
+ * A command sits on at most one of `waiting` (not yet handed to hiredis, so
+ * it can still be withdrawn) and `sent` (in the order in which the server
+ * will answer), by its `order` link; and on at most one of `deadlines`
+ * (earliest first) and `finished`, by its `due` link. One that passed its
+ * deadline after it was sent is told and stays on `sent` with no `done`, for
+ * its late reply to be dropped.
+ *
+ * hiredis' own asynchronous layer is not used: it knows no deadlines, frees
+ * its context under its caller's feet, reports a failed connect as a write,
+ * and resolves names while the loop waits. What is used are its parser and
+ * its buffers, over a socket that base/dial.c has connected.
+ *
+ * Commands of one loop turn leave in one write: redis_command() only makes
+ * `turn` active, and libevent runs that after everything that was active
+ * already. The socket is watched for writing only while it is full.
+ *
+ *   IDLE --(first command, or `attempt` fires)--> DIALING --> GREETING
+ *    ^                                               |            |
+ *    |<-----------------(lost, or too late)----------+------------+
+ *    |                                                            v
+ *    +<--------------------------(lost)------------------------ READY
+ *
+ * The circuit is a flag beside that: while it is open commands are refused
+ * at the door. The delay before an attempt grows from 0 over the probe's
+ * interval to four times that, until a command succeeds.
+ */
+#include "base/redis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/dial.h"
+#include "base/log.h"
+#include "base/redis_reply.h"
+
+#define REDIS_MAGIC 0x52454449U /* "REDI" */
+#define GREETING_MAX 3          /* AUTH, SELECT, PING */
+
+struct command {
+    TAILQ_ENTRY(command) order; /* waiting, sent */
+    TAILQ_ENTRY(command) due;   /* deadlines, finished */
+    mono_us deadline;
+    redis_done_fn done; /* NULL: told already */
+    void *arg;
+    enum status status; /* once finished */
+    bool is_sent;       /* on `sent`, or was */
+    bool is_ordered;    /* on `waiting` or on `sent` */
+    bool is_finished;   /* on `finished`, or was */
+    size_t len;
+    char bytes[]; /* as the protocol has it */
+};
+TAILQ_HEAD(command_list, command);
+
+enum state { IDLE, DIALING, GREETING, READY };
+
+struct redis {
+    uint32_t magic;
+    struct event_base *base;
+    const struct clock *clock;
+    struct redis_options options; /* its strings are owned */
+    char name[160];               /* for the log */
+
+    enum state state;
+    bool is_open;    /* the circuit: nothing passes */
+    bool is_clogged; /* max_pending, and the oldest one timed out already */
+    bool is_closing;
+    int calling;       /* depth of calls to a `done` */
+    uint32_t failures; /* in a row */
+    uint32_t attempts; /* since a command succeeded */
+    char why[160];     /* of the last failure */
+
+    struct dial *dial;      /* DIALING */
+    redisContext *context;  /* GREETING, READY */
+    struct event *readable; /* likewise */
+    struct event *writable; /* likewise; pending while the socket is full */
+    struct redis_pool pool; /* of the reply being read */
+    int greetings;          /* replies still due while GREETING */
+    bool is_full;           /* hiredis has bytes that the socket has not */
+
+    struct event *turn;    /* write what waits, tell what has finished */
+    struct event *timer;   /* the earliest deadline */
+    struct event *attempt; /* IDLE: when to dial; else how long it may take */
+    mono_us timer_at;      /* 0: not set */
+    struct command_list waiting, sent, deadlines, finished;
+    uint32_t pending; /* commands on waiting and sent */
+    bool was_greeted;
+    struct redis_counters counters;
+};
+
+static void set_timer(struct event *e, int64_t us)
+{
+    struct timeval tv;
+
+    if (us < 0)
+        us = 0;
+    tv.tv_sec = (time_t)(us / US_PER_S);
+    tv.tv_usec = (suseconds_t)(us % US_PER_S);
+    (void)evtimer_add(e, &tv); /* of an event that has been added before */
+}
+
+/* ---- commands ------------------------------------------------------- */
+
+static void wake(struct redis *r)
+{
+    event_active(r->turn, EV_TIMEOUT, 0);
+}
+
+/* No reply will be looked for. What has been told already goes. */
+static void command_forget(struct redis *r, struct command *c)
+{
+    TAILQ_REMOVE(c->is_sent ? &r->sent : &r->waiting, c, order);
+    c->is_ordered = false;
+    r->pending--;
+    if (c->is_finished && c->done == NULL)
+        free(c);
+}
+
+/* Without a reply. It is told later in this turn. */
+static void command_finish(struct redis *r, struct command *c, enum status s)
+{
+    TAILQ_REMOVE(&r->deadlines, c, due);
+    TAILQ_INSERT_TAIL(&r->finished, c, due);
+    c->status = s;
+    c->is_finished = true;
+    wake(r);
+}
+
+static void call(struct redis *r, redis_done_fn done, void *arg,
+                 const struct redis_result *result)
+{
+    r->calling++;
+    done(arg, result);
+    r->calling--;
+}
+
+static void tell_finished(struct redis *r)
+{
+    struct command *c;
+
+    while ((c = TAILQ_FIRST(&r->finished)) != NULL) {
+        struct redis_result result = {c->status, NULL, c->is_sent};
+        redis_done_fn done = c->done;
+        void *arg = c->arg;
+
+        TAILQ_REMOVE(&r->finished, c, due);
+        c->done = NULL;
+        if (!c->is_ordered)
+            free(c);
+        call(r, done, arg, &result);
+    }
+}
+
+static void fail_all(struct redis *r)
+{
+    struct command *c;
+
+    while ((c = TAILQ_FIRST(&r->waiting)) != NULL) {
+        command_forget(r, c);
+        command_finish(r, c, STATUS_UNAVAILABLE);
+    }
+    while ((c = TAILQ_FIRST(&r->sent)) != NULL) {
+        if (!c->is_finished)
+            command_finish(r, c, STATUS_UNAVAILABLE);
+        command_forget(r, c);
+    }
+}
+
+/* The timer is not moved for every command: it fires at or before the
+ * earliest deadline and is then set for the next. */
+static void watch_deadline(struct redis *r)
+{
+    const struct command *first = TAILQ_FIRST(&r->deadlines);
+
+    if (first == NULL || (r->timer_at != 0 && r->timer_at <= first->deadline))
+        return;
+    r->timer_at = first->deadline;
+    set_timer(r->timer, first->deadline - clock_mono(r->clock));
+}
+
+/* ---- the connection --------------------------------------------------- */
+
+static void schedule_attempt(struct redis *r)
+{
+    int64_t delay = r->options.probe_interval_us;
+
+    if (r->attempts == 0)
+        delay = 0;
+    else if (r->attempts <= 3)
+        delay <<= r->attempts - 1;
+    else
+        delay <<= 2;
+    r->attempts++;
+    set_timer(r->attempt, delay);
+}
+
+static void disconnect(struct redis *r)
+{
+    dial_cancel(r->dial);
+    r->dial = NULL;
+    if (r->readable != NULL)
+        event_free(r->readable);
+    if (r->writable != NULL)
+        event_free(r->writable);
+    r->readable = r->writable = NULL;
+    if (r->context != NULL)
+        redisFree(r->context); /* closes the socket */
+    r->context = NULL;
+    redis_pool_reset(&r->pool);
+    r->is_full = false;
+    r->state = IDLE;
+}
+
+/* Another failure in a row, for the reason in r->why. */
+static void count_failure(struct redis *r)
+{
+    char why[sizeof(r->why) * 2];
+
+    r->failures++;
+    if (r->is_open || r->failures < r->options.circuit_failures)
+        return;
+    r->is_open = true;
+    r->counters.circuit_opened++;
+    log_event(LOG_WARNING, "redis.away", "server=%s reason=%s", r->name,
+              log_quote(text_of(r->why), why, sizeof(why)));
+}
+
+/* The connection, or the attempt to have one, has come to an end. */
+static void lost(struct redis *r, const char *why)
+{
+    bool was_used = r->state == READY;
+
+    /* `why` may point into what is about to be freed. */
+    snprintf(r->why, sizeof(r->why), "%s", why);
+    r->counters.failures++;
+    disconnect(r);
+    /* An idle connection may be closed by a server's own time-out. */
+    if (!was_used || !TAILQ_EMPTY(&r->sent))
+        count_failure(r);
+    fail_all(r);
+    schedule_attempt(r);
+}
+
+/* Too many time-outs: the connection stalls, though it looks alive. */
+static void trip(struct redis *r)
+{
+    if (r->state == READY) {
+        disconnect(r);
+        fail_all(r);
+        schedule_attempt(r);
+    } else {
+        fail_all(r); /* the attempt under way is the probe */
+    }
+}
+
+static void write_out(struct redis *r)
+{
+    int done = 0;
+
+    r->counters.writes++;
+    if (redisBufferWrite(r->context, &done) != REDIS_OK) {
+        lost(r, r->context->errstr);
+        return;
+    }
+    if (done == (r->is_full ? 1 : 0)) { /* that has changed */
+        if (done)
+            (void)event_del(r->writable);
+        else
+            (void)event_add(r->writable, NULL);
+        r->is_full = !done;
+    }
+}
+
+/* What was asked for since the last turn, in one write. A full socket takes
+ * no more: what then waits can still be withdrawn. */
+static void send_waiting(struct redis *r)
+{
+    struct command *c;
+    bool any = false;
+
+    if (r->state != READY || r->is_full)
+        return;
+    while ((c = TAILQ_FIRST(&r->waiting)) != NULL) {
+        if (redisAppendFormattedCommand(r->context, c->bytes, c->len) !=
+            REDIS_OK) {
+            lost(r, r->context->errstr);
+            return;
+        }
+        TAILQ_REMOVE(&r->waiting, c, order);
+        c->is_sent = true;
+        TAILQ_INSERT_TAIL(&r->sent, c, order);
+        any = true;
+    }
+    if (any)
+        write_out(r);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+    struct redis *r;
+
+    (void)fd;
+    (void)what;
+    MAGIC_CAST(r, arg, REDIS_MAGIC);
+    if (r->is_clogged && r->state == READY)
+        lost(r, "too many commands without an answer");
+    r->is_clogged = false;
+    send_waiting(r);
+    tell_finished(r);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct redis *r;
+
+    (void)fd;
+    (void)what;
+    MAGIC_CAST(r, arg, REDIS_MAGIC);
+    write_out(r);
+    send_waiting(r);
+}
+
+static void succeeded(struct redis *r)
+{
+    r->failures = 0;
+    r->attempts = 0;
+}
+
+/* True: greeted. A server that loads its data, has no master or does not let
+ * us in says so now. */
+static bool take_greeting(struct redis *r, const struct redis_reply *reply)
+{
+    struct text t = redis_reply_text(reply);
+
+    /* A user without the right to PING has been answered too. */
+    if (redis_reply_kind(reply) == REDIS_ERROR &&
+        !(r->greetings == 1 && text_starts_with(t, TEXT_LIT("NOPERM")))) {
+        char why[sizeof(r->why)];
+
+        snprintf(why, sizeof(why), "%.*s", (int)(t.len < 140 ? t.len : 140),
+                 t.data);
+        lost(r, why);
+        return false;
+    }
+    if (--r->greetings > 0)
+        return true;
+    r->state = READY;
+    (void)evtimer_del(r->attempt);
+    if (r->was_greeted)
+        r->counters.reconnects++;
+    r->was_greeted = true;
+    if (r->is_open) {
+        r->is_open = false;
+        /* On parole: a failure before the first success opens it again. */
+        r->failures = r->options.circuit_failures - 1;
+        log_event(LOG_INFO, "redis.back", "server=%s", r->name);
+    }
+    wake(r);
+    return true;
+}
+
+/* The oldest command's reply. False: the connection is gone. */
+static bool take_reply(struct redis *r, const struct redis_reply *reply)
+{
+    struct redis_result result = {STATUS_OK, reply, true};
+    struct command *c = TAILQ_FIRST(&r->sent);
+    redis_done_fn done;
+    void *arg;
+
+    if (c == NULL) {
+        lost(r, "a reply to nothing that was asked");
+        return false;
+    }
+    if (c->is_finished) { /* too late */
+        command_forget(r, c);
+        return true;
+    }
+    succeeded(r);
+    done = c->done;
+    arg = c->arg;
+    command_forget(r, c);
+    TAILQ_REMOVE(&r->deadlines, c, due);
+    free(c);
+    call(r, done, arg, &result);
+    return true;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct redis *r;
+
+    (void)fd;
+    (void)what;
+    MAGIC_CAST(r, arg, REDIS_MAGIC);
+    if (redisBufferRead(r->context) != REDIS_OK) {
+        lost(r, r->context->errstr);
+        return;
+    }
+    for (;;) {
+        void *reply = NULL;
+        bool go_on;
+
+        if (redisGetReplyFromReader(r->context, &reply) != REDIS_OK) {
+            lost(r, r->context->errstr);
+            return;
+        }
+        if (reply == NULL)
+            break;
+        go_on = r->state == GREETING ? take_greeting(r, reply)
+                                     : take_reply(r, reply);
+        if (!go_on)
+            return;
+        redis_pool_reset(&r->pool);
+    }
+    if (r->context->reader->len > REDIS_REPLY_MAX)
+        lost(r, "a reply is too long");
+}
+
+/* AUTH, SELECT as configured, PING always. */
+static bool greet(struct redis *r)
+{
+    const struct redis_options *o = &r->options;
+    char database[16];
+    const char *auth[3] = {"AUTH", o->user, o->password};
+    const char *select[2] = {"SELECT", database};
+    const char *ping[1] = {"PING"};
+    int failed = 0;
+
+    if (o->user == NULL)
+        auth[1] = o->password;
+    snprintf(database, sizeof(database), "%d", o->database);
+    r->greetings = 0;
+    if (o->password != NULL && ++r->greetings)
+        failed |= redisAppendCommandArgv(r->context, o->user != NULL ? 3 : 2,
+                                         auth, NULL);
+    if (o->database != 0 && ++r->greetings)
+        failed |= redisAppendCommandArgv(r->context, 2, select, NULL);
+    r->greetings++;
+    failed |= redisAppendCommandArgv(r->context, 1, ping, NULL);
+    return failed == 0;
+}
+
+static void on_dialed(void *arg, int fd, const char *why)
+{
+    struct redis *r;
+
+    MAGIC_CAST(r, arg, REDIS_MAGIC);
+    r->dial = NULL;
+    if (fd < 0) {
+        lost(r, why);
+        return;
+    }
+    r->context = redisConnectFd(fd);
+    if (r->context == NULL) {
+        close(fd);
+        lost(r, "out of memory");
+        return;
+    }
+    r->context->flags &= ~REDIS_BLOCK;
+    redis_pool_attach(&r->pool, r->context->reader);
+    r->state = GREETING;
+    r->readable = event_new(r->base, fd, EV_READ | EV_PERSIST, on_readable, r);
+    r->writable = event_new(r->base, fd, EV_WRITE | EV_PERSIST, on_writable, r);
+    if (r->readable == NULL || r->writable == NULL ||
+        event_add(r->readable, NULL) < 0 || !greet(r)) {
+        lost(r, "out of memory");
+        return;
+    }
+    write_out(r);
+}
+
+static void attempt_start(struct redis *r)
+{
+    enum status s;
+
+    r->state = DIALING;
+    set_timer(r->attempt, r->options.connect_timeout_us);
+    s = dial_start(r->base, r->options.host, r->options.port, r->options.path,
+                   on_dialed, r, &r->dial);
+    if (s != STATUS_OK)
+        lost(r, status_name(s));
+}
+
+static void on_attempt(evutil_socket_t fd, short what, void *arg)
+{
+    struct redis *r;
+
+    (void)fd;
+    (void)what;
+    MAGIC_CAST(r, arg, REDIS_MAGIC);
+    switch (r->state) {
+    case IDLE:
+        attempt_start(r);
+        break;
+    case DIALING:
+        lost(r, "no connection in time");
+        break;
+    case GREETING:
+        lost(r, "connected, but no answer in time");
+        break;
+    case READY:
+        break;
+    }
+    tell_finished(r);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct redis *r;
+    struct command *c;
+    mono_us now;
+
+    (void)fd;
+    (void)what;
+    MAGIC_CAST(r, arg, REDIS_MAGIC);
+    now = clock_mono(r->clock);
+    r->timer_at = 0;
+    while ((c = TAILQ_FIRST(&r->deadlines)) != NULL && c->deadline <= now) {
+        r->counters.timeouts++;
+        snprintf(r->why, sizeof(r->why), "no answer in time");
+        command_finish(r, c, STATUS_TIMEOUT);
+        if (!c->is_sent)
+            command_forget(r, c); /* withdrawn: it is never sent */
+        count_failure(r);
+    }
+    if (r->is_open)
+        trip(r);
+    watch_deadline(r);
+    tell_finished(r);
+}
+
+/* ---- from outside ----------------------------------------------------- */
+
+static char *put_header(char *at, char type, size_t n)
+{
+    return at + sprintf(at, "%c%zu\r\n", type, n);
+}
+
+/* An array of bulk strings: "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n". */
+static struct command *command_new(size_t argc, const struct text *argv)
+{
+    size_t bytes = 24;
+    struct command *c;
+    char *at;
+
+    for (size_t i = 0; i < argc; i++)
+        bytes += argv[i].len + 26;
+    c = malloc(sizeof(*c) + bytes);
+    if (c == NULL)
+        return NULL;
+    memset(c, 0, sizeof(*c));
+    at = put_header(c->bytes, '*', argc);
+    for (size_t i = 0; i < argc; i++) {
+        at = put_header(at, '$', argv[i].len);
+        if (argv[i].len > 0)
+            memcpy(at, argv[i].data, argv[i].len);
+        at += argv[i].len;
+        *at++ = '\r';
+        *at++ = '\n';
+    }
+    c->len = (size_t)(at - c->bytes);
+    return c;
+}
+
+/* Mostly the last: time-outs are alike. */
+static void insert_by_deadline(struct redis *r, struct command *c)
+{
+    struct command *before = TAILQ_LAST(&r->deadlines, command_list);
+
+    while (before != NULL && before->deadline > c->deadline)
+        before = TAILQ_PREV(before, command_list, due);
+    if (before == NULL)
+        TAILQ_INSERT_HEAD(&r->deadlines, c, due);
+    else
+        TAILQ_INSERT_AFTER(&r->deadlines, before, c, due);
+}
+
+enum status redis_command(struct redis *r, int64_t timeout_us, size_t argc,
+                          const struct text *argv, redis_done_fn done,
+                          void *arg)
+{
+    bool is_refused = r->is_open || r->pending >= r->options.max_pending;
+    struct command *c;
+
+    CHECK(argc > 0 && done != NULL);
+    if (r->is_closing)
+        return STATUS_UNAVAILABLE;
+    c = command_new(is_refused ? 0 : argc, argv);
+    if (c == NULL)
+        return STATUS_NO_MEMORY;
+    c->done = done;
+    c->arg = arg;
+    c->deadline = clock_mono(r->clock) + timeout_us;
+    r->counters.commands++;
+    insert_by_deadline(r, c);
+    if (is_refused) {
+        const struct command *oldest = TAILQ_FIRST(&r->sent);
+
+        r->is_clogged = oldest != NULL && oldest->is_finished;
+        command_finish(r, c, STATUS_UNAVAILABLE);
+    } else {
+        TAILQ_INSERT_TAIL(&r->waiting, c, order);
+        c->is_ordered = true;
+        r->pending++;
+        watch_deadline(r);
+        if (r->state == READY)
+            wake(r);
+    }
+    /* Without a circuit to respect there is no reason to wait; with one, the
+     * timer has been set, unless memory was short just then. */
+    if (r->state == IDLE && !r->is_open)
+        attempt_start(r);
+    else if (r->state == IDLE && !evtimer_pending(r->attempt, NULL))
+        schedule_attempt(r);
+    return STATUS_OK;
+}
+
+bool redis_is_up(const struct redis *r)
+{
+    return !r->is_open;
+}
+
+void redis_counters_get(const struct redis *r, struct redis_counters *out)
+{
+    *out = r->counters;
+}
+
+void redis_options_default(struct redis_options *o)
+{
+    *o = (struct redis_options){
+        .port = 6379,
+        .connect_timeout_us = US_PER_S,
+        .circuit_failures = 3,
+        .probe_interval_us = 250 * US_PER_MS,
+        .max_pending = 4096,
+    };
+}
+
+static bool copy_string(const char **field)
+{
+    if (*field == NULL)
+        return true;
+    *field = text_dup(text_of(*field));
+    return *field != NULL;
+}
+
+static void free_string(const char *s)
+{
+    char *owned = (char *)(uintptr_t)s;
+
+    if (owned != NULL)
+        explicit_bzero(owned, strlen(owned)); /* it may be the password */
+    free(owned);
+}
+
+static enum status copy_options(struct redis *r, const struct redis_options *o)
+{
+    bool ok;
+
+    r->options = *o;
+    ok = copy_string(&r->options.host);
+    ok = copy_string(&r->options.path) && ok;
+    ok = copy_string(&r->options.user) && ok;
+    ok = copy_string(&r->options.password) && ok;
+    if (o->circuit_failures == 0)
+        r->options.circuit_failures = 1;
+    if (o->path != NULL)
+        snprintf(r->name, sizeof(r->name), "unix:%s", o->path);
+    else
+        snprintf(r->name, sizeof(r->name), "%s:%d", o->host, o->port);
+    return ok ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+enum status redis_new(struct event_base *base, const struct clock *clock,
+                      const struct redis_options *options, struct redis **out)
+{
+    struct sockaddr_un unix_address;
+    struct redis *r;
+
+    if (options->host == NULL && options->path == NULL)
+        return STATUS_INVALID;
+    if (options->path != NULL &&
+        strlen(options->path) >= sizeof(unix_address.sun_path))
+        return STATUS_INVALID;
+    if (options->tls)
+        return STATUS_UNAVAILABLE;
+    r = calloc(1, sizeof(*r));
+    if (r == NULL)
+        return STATUS_NO_MEMORY;
+    MAGIC_SET(r, REDIS_MAGIC);
+    r->base = base;
+    r->clock = clock;
+    TAILQ_INIT(&r->waiting);
+    TAILQ_INIT(&r->sent);
+    TAILQ_INIT(&r->deadlines);
+    TAILQ_INIT(&r->finished);
+    redis_pool_init(&r->pool);
+    r->turn = event_new(base, -1, 0, on_turn, r);
+    r->timer = evtimer_new(base, on_deadline, r);
+    r->attempt = evtimer_new(base, on_attempt, r);
+    if (copy_options(r, options) != STATUS_OK || r->turn == NULL ||
+        r->timer == NULL || r->attempt == NULL) {
+        redis_free(r);
+        return STATUS_NO_MEMORY;
+    }
+    *out = r;
+    return STATUS_OK;
+}
+
+void redis_free(struct redis *r)
+{
+    if (r == NULL)
+        return;
+    CHECK(r->magic == REDIS_MAGIC && r->calling == 0);
+    r->is_closing = true;
+    disconnect(r);
+    if (r->turn != NULL) {
+        fail_all(r);
+        tell_finished(r);
+        event_free(r->turn);
+    }
+    if (r->timer != NULL)
+        event_free(r->timer);
+    if (r->attempt != NULL)
+        event_free(r->attempt);
+    redis_pool_release(&r->pool);
+    free_string(r->options.host);
+    free_string(r->options.path);
+    free_string(r->options.user);
+    free_string(r->options.password);
+    MAGIC_CLEAR(r);
+    free(r);
+}
