@@ -41,7 +41,8 @@ struct sender;
 /* `redis` may be NULL. Borrows everything. One a worker. */
 enum status sender_new(struct event_base *base, const struct clock *clock,
                        struct sender_shared *shared, struct redis *redis,
-                       int64_t redis_timeout_us, struct sender **out) MUST_CHECK;
+                       int64_t redis_timeout_us,
+                       struct sender **out) MUST_CHECK;
 /* Searches under way are cancelled. */
 void sender_free(struct sender *s);
 
