@@ -84,7 +84,7 @@ const struct json_value *json_at(const struct json_value *root,
                                  struct text pointer)
 {
     const struct json_value *v = root;
-    struct text rest = pointer, token;
+    struct text rest, token;
 
     if (!v || pointer.len == 0)
         return v;

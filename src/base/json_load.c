@@ -2,7 +2,7 @@
  *
  * base/json_load.c - from the bytes of a file to a tree with positions.
  *
- * yajl parses; three things are ours.
+ * yajl parses; this is ours:
  *
  * Positions: yajl tells a callback how many bytes it has consumed, but not
  * where the token began. A cursor of our own walks the same text: at each
@@ -13,10 +13,7 @@
  * the cursor stands behind the last token that was right, and what may come
  * there follows from that token and the open container (see explain()).
  *
- * Memory: yajl 2.1.0 does not check what malloc returns. It gets an
- * allocator that leaves by longjmp() when there is none left; every block
- * hangs in a list, so that nothing is lost. yajl holds no lock and no other
- * resource that such an exit could leave behind.
+ * Memory that runs out: see json_memory.h.
  *
  * Values live in the document's arena. Elements of containers that are still
  * open are kept on one stack, `pending`, and move into the arena when their
@@ -26,13 +23,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <yajl/yajl_parse.h>
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/json_memory.h"
 #include "base/json_scan.h"
 
 #define MAX_FILE_BYTES (16u << 20)
@@ -45,12 +42,6 @@
 
 /* What came last decides what may come next. */
 enum last { LAST_NOTHING, LAST_OPEN, LAST_KEY, LAST_VALUE };
-
-/* In front of each block of yajl's. */
-struct block {
-    _Alignas(max_align_t) struct block *next;
-    struct block *previous;
-};
 
 struct frame {
     struct json_value *container;
@@ -68,75 +59,10 @@ struct parser {
     struct json_member key;      /* waits for its value */
     struct json_member *pending; /* elements of the open containers */
     size_t pending_count, pending_size;
-    enum status status;  /* why a callback said stop */
-    bool is_invalid;     /* a problem that does not stop the parser */
-    struct block blocks; /* head of the list */
-    jmp_buf no_memory;
+    enum status status;        /* why a callback said stop */
+    bool is_invalid;           /* a problem that does not stop the parser */
+    struct json_memory memory; /* yajl's */
 };
-
-/* yajl's memory. */
-
-static void link_block(struct parser *p, struct block *b)
-{
-    b->previous = &p->blocks;
-    b->next = p->blocks.next;
-    if (b->next)
-        b->next->previous = b;
-    p->blocks.next = b;
-}
-
-static void unlink_block(struct block *b)
-{
-    b->previous->next = b->next;
-    if (b->next)
-        b->next->previous = b->previous;
-}
-
-static void *yajl_realloc(void *arg, void *ptr, size_t size)
-{
-    struct parser *p;
-    struct block *b = ptr ? (struct block *)ptr - 1 : NULL;
-    struct block *grown;
-
-    MAGIC_CAST(p, arg, PARSER_MAGIC);
-    if (b)
-        unlink_block(b);
-    grown =
-        size <= SIZE_MAX - sizeof(*b) ? realloc(b, sizeof(*b) + size) : NULL;
-    if (!grown) {
-        if (b)
-            link_block(p, b);
-        longjmp(p->no_memory, 1);
-    }
-    link_block(p, grown);
-    return grown + 1;
-}
-
-static void *yajl_malloc(void *arg, size_t size)
-{
-    return yajl_realloc(arg, NULL, size);
-}
-
-static void yajl_release(void *arg, void *ptr)
-{
-    struct block *b = ptr ? (struct block *)ptr - 1 : NULL;
-
-    (void)arg;
-    if (!b)
-        return;
-    unlink_block(b);
-    free(b);
-}
-
-static void release_blocks(struct parser *p)
-{
-    while (p->blocks.next) {
-        struct block *b = p->blocks.next;
-
-        unlink_block(b);
-        free(b);
-    }
-}
 
 /* The tree. */
 
@@ -525,11 +451,11 @@ static const yajl_callbacks callbacks = {
 
 static enum status run_yajl(struct parser *p, struct text bytes, unsigned flags)
 {
-    yajl_alloc_funcs memory = {yajl_malloc, yajl_realloc, yajl_release, p};
+    yajl_alloc_funcs memory = json_memory_functions(&p->memory);
     yajl_handle handle;
     yajl_status s;
 
-    if (setjmp(p->no_memory) != 0)
+    if (setjmp(p->memory.none_left) != 0)
         return STATUS_NO_MEMORY;
     handle = yajl_alloc(&callbacks, &memory, p);
     yajl_config(handle, yajl_allow_comments, (flags & JSON_COMMENTS) != 0);
@@ -556,9 +482,10 @@ static enum status parse_into(struct json_document *doc, struct text bytes,
     MAGIC_SET(p, PARSER_MAGIC);
     p->doc = doc;
     p->problems = problems;
+    json_memory_init(&p->memory);
     json_cursor_init(&p->cursor, bytes);
     s = run_yajl(p, bytes, flags);
-    release_blocks(p);
+    json_memory_release(&p->memory);
     free(p->pending);
     MAGIC_CLEAR(p);
     free(p);
@@ -609,27 +536,25 @@ void json_free(struct json_document *doc)
     free(doc);
 }
 
+#define READ_BYTES ((size_t)16 * 1024) /* the first read; then it doubles */
+
 static enum status read_all(int fd, struct buffer *into)
 {
-    for (;;) {
-        enum status s = buffer_reserve(into, 1);
-        ssize_t n;
+    enum status s = buffer_reserve(into, READ_BYTES);
 
-        if (s != STATUS_OK)
-            return s;
-        if (into->size < 16 * 1024) {
-            s = buffer_reserve(into, 16 * 1024);
-            if (s != STATUS_OK)
-                return s;
-        }
-        n = read(fd, into->data + into->len, into->size - into->len - 1);
+    while (s == STATUS_OK) {
+        ssize_t n =
+            read(fd, into->data + into->len, into->size - into->len - 1);
+
         if (n == 0)
-            return STATUS_OK;
+            break;
         if (n > 0)
             into->len += (size_t)n;
         else if (errno != EINTR)
             return STATUS_IO;
+        s = buffer_reserve(into, 1);
     }
+    return s;
 }
 
 enum status json_load(const char *file, unsigned flags,

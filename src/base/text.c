@@ -155,8 +155,8 @@ enum status text_to_size(struct text t, int64_t *out)
         {"MiB", INT64_C(1) << 20},
         {"GiB", INT64_C(1) << 30},
         {"kB", 1000},
-        {"MB", 1000 * 1000},
-        {"GB", 1000 * 1000 * 1000},
+        {"MB", INT64_C(1000000)},
+        {"GB", INT64_C(1000000000)},
     };
 
     return to_quantity(t, units, ARRAY_LEN(units), out);

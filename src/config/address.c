@@ -234,7 +234,7 @@ bool config_cidr_contains(const struct config_cidrs *list,
 
     switch (address->sa_family) {
     case AF_UNIX:
-        return contains(list, AF_UNIX, NULL);
+        return contains(list, AF_UNIX, (const uint8_t *)"");
     case AF_INET:
         memcpy(&in4, address, sizeof(in4));
         return contains(list, AF_INET, (const uint8_t *)&in4.sin_addr);

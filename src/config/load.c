@@ -424,11 +424,11 @@ static void check_agreement(struct loader *l)
 
 static uint32_t core_count(void)
 {
-    cpu_set_t set;
+    cpu_set_t cores;
     int n = 0;
 
-    if (sched_getaffinity(0, sizeof(set), &set) == 0)
-        n = CPU_COUNT(&set);
+    if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
+        n = CPU_COUNT(&cores);
     return n > 0 ? (uint32_t)n : 1; /* at most 1024, the size of the set */
 }
 

@@ -188,14 +188,14 @@ static enum status parse_network(struct text t, const struct scheme *scheme,
 {
     struct text authority, tail = text_cut(t, '/', &authority);
     const char *at = NULL;
-    size_t user_len = 0;
     enum status s;
 
     for (size_t i = 0; i < authority.len; i++)
         if (authority.data[i] == '@')
             at = authority.data + i;
     if (at) {
-        user_len = (size_t)(at - authority.data);
+        size_t user_len = (size_t)(at - authority.data);
+
         s = parse_user(text_make(authority.data, user_len), arena, r, why);
         if (s != STATUS_OK)
             return s;

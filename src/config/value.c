@@ -3,8 +3,7 @@
  * config/value.c - every type of value: what it may look like, where it goes.
  *
  * One function a type, all with the same shape: look at the text, complain or
- * store. Lists are taken apart first and each element goes through the same
- * function as a single value. Secrets are never part of a message.
+ * store. Lists are in list.c. Secrets are never part of a message.
  */
 #include "config/value.h"
 
@@ -18,7 +17,6 @@
 #include "base/crypto.h"
 #include "base/uri.h"
 
-#define MAX_LIST 1024
 #define MAX_AUTHORIZATION_BYTES 8192
 
 void config_value_problem(struct config_reader *r, const struct config_raw *raw,
@@ -36,9 +34,8 @@ void config_value_problem(struct config_reader *r, const struct config_raw *raw,
         problems_error(r->problems, "", 0, 0, "%s: %s", raw->label, message);
 }
 
-/* What went wrong in one of the parsers that say `why`. */
-static void complain(struct config_reader *r, const struct config_raw *raw,
-                     enum status s, const char *why)
+void config_value_failed(struct config_reader *r, const struct config_raw *raw,
+                         enum status s, const char *why)
 {
     if (s == STATUS_NO_MEMORY)
         r->is_out_of_memory = true;
@@ -58,8 +55,7 @@ const char *config_environment_get(char *const *environment, struct text name)
     return NULL;
 }
 
-/* A terminated copy, or NULL with the flag set. */
-static const char *keep(struct config_reader *r, struct text t)
+const char *config_value_keep(struct config_reader *r, struct text t)
 {
     const char *copy = arena_strdup(r->arena, t);
 
@@ -88,7 +84,7 @@ static void set_string(struct config_reader *r, const struct config_raw *raw,
 
     if (!check_string(r, raw))
         return;
-    copy = keep(r, raw->text);
+    copy = config_value_keep(r, raw->text);
     if (copy)
         *field = copy;
 }
@@ -100,7 +96,7 @@ static void set_secret(struct config_reader *r, const struct config_raw *raw,
 
     if (!check_string(r, raw))
         return;
-    copy = keep(r, raw->text);
+    copy = config_value_keep(r, raw->text);
     if (copy)
         field->hidden = text_make(copy, raw->text.len);
 }
@@ -196,7 +192,7 @@ static void set_authorization(struct config_reader *r,
         s = STATUS_INVALID;
     }
     if (s == STATUS_OK) {
-        const char *copy = keep(r, buffer_text(&value));
+        const char *copy = config_value_keep(r, buffer_text(&value));
 
         if (copy)
             field->hidden = text_make(copy, value.len);
@@ -263,7 +259,7 @@ static void set_integer(struct config_reader *r, const struct config_key *k,
 static void set_share(struct config_reader *r, const struct config_raw *raw,
                       double *field)
 {
-    char copy[64], *end = copy;
+    char copy[64] = "", *end = copy;
     double n = -1;
 
     /* strtod() would also take "inf", "nan" and hexadecimal. */
@@ -297,18 +293,18 @@ static void set_word(struct config_reader *r, const struct config_key *k,
     config_value_problem(r, raw, "must be one of %s", all);
 }
 
-static void set_address(struct config_reader *r, const struct config_raw *raw,
-                        struct config_address *field)
+void config_value_set_address(struct config_reader *r,
+                              const struct config_raw *raw,
+                              struct config_address *field)
 {
     const char *why = "";
     enum status s = config_address_parse(raw->text, r->arena, field, &why);
 
     if (s != STATUS_OK)
-        complain(r, raw, s, why);
+        config_value_failed(r, raw, s, why);
 }
 
-/* `path` is empty or begins with '/'; it may end with one. */
-static bool has_odd_segments(struct text path)
+bool config_path_has_odd_segments(struct text path)
 {
     struct text rest, segment;
 
@@ -344,7 +340,7 @@ static const char *url_problem(struct text t)
     if (uri.port.len > 0 &&
         (text_to_u64(uri.port, 65535, &port) != STATUS_OK || port == 0))
         return "the port must be a number from 1 to 65535";
-    if (has_odd_segments(uri.path))
+    if (config_path_has_odd_segments(uri.path))
         return "its path must have no empty, '.' or '..' segments";
     return NULL;
 }
@@ -364,7 +360,7 @@ static void set_url(struct config_reader *r, const struct config_raw *raw,
     }
     if (text_ends_with(t, TEXT_LIT("/")))
         t.len--;
-    copy = keep(r, t);
+    copy = config_value_keep(r, t);
     if (copy)
         *field = copy;
 }
@@ -381,185 +377,7 @@ static void set_redis(struct config_reader *r, const struct config_raw *raw,
     if (s == STATUS_OK)
         *field = redis;
     else
-        complain(r, raw, s, why);
-}
-
-/* Lists. */
-
-static bool is_token(struct text t)
-{
-    for (size_t i = 0; i < t.len; i++) {
-        char c = t.data[i];
-
-        if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
-            return false;
-    }
-    return t.len > 0;
-}
-
-static const char *prefix_problem(struct text t)
-{
-    if (t.len == 0 || t.data[0] != '/')
-        return "must begin with '/'";
-    for (size_t i = 0; i < t.len; i++)
-        if ((unsigned char)t.data[i] <= 0x20 ||
-            (unsigned char)t.data[i] >= 0x7f || t.data[i] == '?' ||
-            t.data[i] == '#')
-            return "must be a path: no spaces, '?', '#' or bytes outside "
-                   "ASCII";
-    if (has_odd_segments(t))
-        return "must have no empty, '.' or '..' segments";
-    return NULL;
-}
-
-/* A member of an element of `unmatched`: a string, or NULL after complaint. */
-static const struct json_value *string_member(struct config_reader *r,
-                                              const struct config_raw *raw,
-                                              const char *name)
-{
-    const struct json_value *v = json_get(raw->json, name);
-
-    if (!v)
-        config_value_problem(r, raw, "\"%s\" is missing", name);
-    else if (v->type != JSON_STRING)
-        json_problem(r->problems, r->doc, v, "must be a string, not %s",
-                     json_type_phrase(v->type));
-    return v && v->type == JSON_STRING ? v : NULL;
-}
-
-static void set_unmatched(struct config_reader *r, const struct config_raw *raw,
-                          struct config_unmatched *field)
-{
-    const struct json_value *object = raw->json, *method, *prefix;
-    const char *problem;
-
-    if (object->type != JSON_OBJECT) {
-        config_value_problem(r, raw,
-                             "must be an object, as in {\"method\": "
-                             "\"*\", \"prefix\": \"/v3/files\"}");
-        return;
-    }
-    for (size_t i = 0; i < object->count; i++)
-        if (!text_is(object->members[i].name, "method") &&
-            !text_is(object->members[i].name, "prefix"))
-            json_problem_key(r->problems, r->doc, object, &object->members[i],
-                             "unknown key; \"method\" and \"prefix\" are all");
-    method = string_member(r, raw, "method");
-    prefix = string_member(r, raw, "prefix");
-    if (method && !is_token(method->text))
-        json_problem(r->problems, r->doc, method,
-                     "must be a method in capitals, or \"*\" for any");
-    if (prefix) {
-        problem = prefix_problem(prefix->text);
-        if (problem)
-            json_problem(r->problems, r->doc, prefix, "%s", problem);
-    }
-    if (!method || !prefix)
-        return;
-    field->method = keep(r, method->text);
-    field->prefix = keep(r, prefix->text);
-}
-
-static void set_cidr(struct config_reader *r, const struct config_raw *raw,
-                     struct config_cidr *field)
-{
-    const char *why = "";
-    enum status s = config_cidr_parse(raw->text, r->arena, field, &why);
-
-    if (s != STATUS_OK)
-        complain(r, raw, s, why);
-}
-
-static size_t list_length(const struct config_raw *raw)
-{
-    size_t count = 1;
-
-    if (raw->json)
-        return raw->json->count;
-    if (text_trim(raw->text).len == 0)
-        return 0;
-    for (size_t i = 0; i < raw->text.len; i++)
-        count += raw->text.data[i] == ',';
-    return count;
-}
-
-static size_t element_size(const struct config_key *k)
-{
-    switch (k->type) {
-    case CONFIG_ADDRESSES:
-        return sizeof(struct config_address);
-    case CONFIG_CIDRS:
-        return sizeof(struct config_cidr);
-    default:
-        return sizeof(struct config_unmatched);
-    }
-}
-
-static void set_element(struct config_reader *r, const struct config_key *k,
-                        const struct config_raw *raw, void *element)
-{
-    if (k->type == CONFIG_UNMATCHED)
-        set_unmatched(r, raw, element);
-    else if (raw->json && raw->json->type != JSON_STRING)
-        config_value_problem(r, raw, "must be a string, not %s",
-                             json_type_phrase(raw->json->type));
-    else if (k->type == CONFIG_ADDRESSES)
-        set_address(r, raw, element);
-    else
-        set_cidr(r, raw, element);
-}
-
-static void set_elements(struct config_reader *r, const struct config_key *k,
-                         const struct config_raw *raw, char *elements,
-                         size_t count)
-{
-    struct text rest = raw->text;
-
-    for (size_t i = 0; i < count; i++) {
-        struct config_raw one = {.label = raw->label};
-
-        if (raw->json) {
-            one.json = raw->json->items[i];
-            one.text = one.json->text;
-        } else {
-            rest = text_cut(rest, ',', &one.text);
-            one.text = text_trim(one.text);
-        }
-        set_element(r, k, &one, elements + i * element_size(k));
-    }
-}
-
-static void set_list(struct config_reader *r, const struct config_key *k,
-                     const struct config_raw *raw)
-{
-    size_t count = list_length(raw);
-    void *elements;
-
-    if (count > MAX_LIST) {
-        config_value_problem(r, raw, "at most %d elements", MAX_LIST);
-        return;
-    }
-    if (count == 0 && k->type == CONFIG_ADDRESSES) {
-        config_value_problem(r, raw, "needs at least one address");
-        return;
-    }
-    elements = arena_array(r->arena, count, element_size(k));
-    if (!elements) {
-        r->is_out_of_memory = true;
-        return;
-    }
-    set_elements(r, k, raw, elements, count);
-    if (k->type == CONFIG_ADDRESSES) {
-        r->cfg->listen = elements;
-        r->cfg->listen_count = count;
-    } else if (k->type == CONFIG_CIDRS) {
-        *(struct config_cidrs *)config_key_field(k, r->cfg) =
-            (struct config_cidrs){elements, count};
-    } else {
-        r->cfg->unmatched = elements;
-        r->cfg->unmatched_count = count;
-    }
+        config_value_failed(r, raw, s, why);
 }
 
 /* All of them. */
@@ -662,12 +480,12 @@ void config_value_set(struct config_reader *r, const struct config_key *k,
         set_word(r, k, raw, field);
         break;
     case CONFIG_ADDRESS:
-        set_address(r, raw, field);
+        config_value_set_address(r, raw, field);
         break;
     case CONFIG_ADDRESSES:
     case CONFIG_CIDRS:
     case CONFIG_UNMATCHED:
-        set_list(r, k, raw);
+        config_list_set(r, k, raw);
         break;
     case CONFIG_URL:
         set_url(r, raw, field);

@@ -31,6 +31,22 @@ struct config_reader {
 void config_value_set(struct config_reader *r, const struct config_key *k,
                       const struct config_raw *raw);
 
+/* The same for the lists. */
+void config_list_set(struct config_reader *r, const struct config_key *k,
+                     const struct config_raw *raw);
+
+void config_value_set_address(struct config_reader *r,
+                              const struct config_raw *raw,
+                              struct config_address *field);
+/* A terminated copy, or NULL with the flag set. */
+const char *config_value_keep(struct config_reader *r, struct text t);
+/* What a parser that says `why` came back with. */
+void config_value_failed(struct config_reader *r, const struct config_raw *raw,
+                         enum status s, const char *why);
+/* Has an empty, "." or ".." segment? `path` is empty or begins with '/'; that
+ * it ends with one is not odd. */
+bool config_path_has_odd_segments(struct text path);
+
 /* A problem with this value. */
 void config_value_problem(struct config_reader *r, const struct config_raw *raw,
                           const char *fmt, ...) PRINTF_LIKE(3, 4);
