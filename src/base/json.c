@@ -213,9 +213,10 @@ enum status json_to_i64(const struct json_value *v, int64_t *out)
 }
 
 /* With the pointer in front, except for the root's, which is empty. */
-static void report(struct problems *problems, const struct json_document *doc,
-                   int line, int column, bool is_warning, const char *pointer,
-                   const char *fmt, va_list ap)
+static void PRINTF_LIKE(7, 0)
+    report(struct problems *problems, const struct json_document *doc, int line,
+           int column, bool is_warning, const char *pointer, const char *fmt,
+           va_list ap)
 {
     char message[1024];
     const char *colon = pointer[0] != '\0' ? ": " : "";

@@ -36,11 +36,11 @@ struct json_value {
     struct text text; /* JSON_STRING: decoded, NUL-terminated besides;
                        * JSON_NUMBER: as written, NUL-terminated besides */
     size_t count;     /* JSON_ARRAY, JSON_OBJECT: elements or members */
-    struct json_value **items;   /* JSON_ARRAY */
-    struct json_member *members; /* JSON_OBJECT, in the file's order */
+    struct json_value **items;       /* JSON_ARRAY */
+    struct json_member *members;     /* JSON_OBJECT, in the file's order */
     const struct json_value *parent; /* NULL at the root */
-    struct text key;  /* the name under which an object holds it, else absent */
-    size_t index;     /* the place in its array */
+    struct text key; /* the name under which an object holds it, else absent */
+    size_t index;    /* the place in its array */
 };
 
 struct json_member {

@@ -42,7 +42,7 @@ static bool make_room(struct problems *p)
     return true;
 }
 
-static char *format(const char *fmt, va_list ap)
+static char *PRINTF_LIKE(1, 0) format(const char *fmt, va_list ap)
 {
     va_list again;
     char *out;
@@ -58,8 +58,8 @@ static char *format(const char *fmt, va_list ap)
     return out;
 }
 
-static void add(struct problems *p, struct problem what, const char *file,
-                const char *fmt, va_list ap)
+static void PRINTF_LIKE(4, 0) add(struct problems *p, struct problem what,
+                                  const char *file, const char *fmt, va_list ap)
 {
     if (!what.is_warning)
         p->errors++;

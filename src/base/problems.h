@@ -33,8 +33,8 @@ struct problems {
     struct problem *list;
     size_t count;
     size_t size;
-    size_t errors;   /* how many of them are no warnings */
-    size_t dropped;  /* beyond PROBLEMS_MAX, or out of memory */
+    size_t errors;  /* how many of them are no warnings */
+    size_t dropped; /* beyond PROBLEMS_MAX, or out of memory */
 };
 
 #define PROBLEMS_MAX 1000
