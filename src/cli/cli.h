@@ -13,6 +13,7 @@ int cli_serve(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_validate(int argc, char **argv);
 int cli_audit(int argc, char **argv);
+int cli_explain(int argc, char **argv);
 
 #define CLI_DONE 0
 #define CLI_NO 1

@@ -29,6 +29,7 @@
 #define ABANDONED_ANSWER_MAX (1024 * 1024)
 
 static void step_sender(struct exchange *x);
+static void step_lookup(struct exchange *x);
 static void step_limit(struct exchange *x);
 static void step_forward(struct exchange *x);
 static void step_record(struct exchange *x);
@@ -41,7 +42,7 @@ static void exchange_refuse(struct exchange *x, enum http_refusal refusal,
 static void exchange_try_free(struct exchange *x)
 {
     if (x->req != NULL || x->is_recording || x->call != NULL ||
-        x->limit_call != NULL || x->search != NULL)
+        x->limit_call != NULL || x->search != NULL || x->lookup != NULL)
         return;
     CHECK(x->is_over);
     struct worker *w = x->worker;
@@ -70,6 +71,7 @@ static void on_done(void *arg)
             limit_call_cancel(x->limit_call);
         if (x->search != NULL)
             sender_search_cancel(x->search);
+        lookup_cancel(x);
         x->call = NULL;
         x->limit_call = NULL;
         x->search = NULL;
@@ -98,29 +100,10 @@ static struct exchange *exchange_new(struct worker *w, struct http_request *req)
     x->recipients = x->parts = -1;
     arena_init(&x->arena, EXCHANGE_ARENA_MAX);
     buffer_init(&x->body, (size_t)x->runtime->config->limits.max_body_bytes);
-    buffer_init(&x->tail, UPSTREAM_WINDOW + 64 * 1024);
+    buffer_init(&x->tail, TAIL_MAX);
     w->metrics.requests++;
     worker_exchange_began(w);
     return x;
-}
-
-static enum audit_decision outcome_of(enum http_refusal refusal)
-{
-    switch (http_refusal_row(refusal)->status) {
-    case 429:
-        return AUDIT_LIMITED;
-    case 401:
-    case 403:
-        return AUDIT_DENIED;
-    case 500:
-        return AUDIT_ERROR;
-    case 502:
-    case 503:
-    case 504:
-        return AUDIT_UNAVAILABLE;
-    default:
-        return AUDIT_REJECTED;
-    }
 }
 
 /* Answer with a refusal, from any step. `detail` takes the place of the
@@ -132,7 +115,7 @@ static void exchange_refuse(struct exchange *x, enum http_refusal refusal,
     x->refusal = refusal;
     x->refusal_detail = detail;
     x->status = http_refusal_row(refusal)->status;
-    x->outcome = outcome_of(refusal);
+    x->outcome = transcript_outcome(refusal);
     x->error = http_refusal_row(refusal)->name;
     x->worker->metrics.refusals[refusal]++;
     intake_drop_body(x);
@@ -166,24 +149,6 @@ static void exchange_abandon(struct exchange *x)
 
 /* ---- head ---- */
 
-static enum http_refusal refusal_of_match(enum policy_match match)
-{
-    switch (match) {
-    case POLICY_BAD_PATH:
-        return HTTP_REFUSAL_PATH;
-    case POLICY_BAD_QUERY:
-        return HTTP_REFUSAL_QUERY;
-    case POLICY_NO_ROUTE:
-        return HTTP_REFUSAL_NO_ROUTE;
-    case POLICY_NO_METHOD:
-        return HTTP_REFUSAL_METHOD_NOT_ALLOWED;
-    case POLICY_OPERATION:
-    case POLICY_UNMATCHED:
-        break;
-    }
-    return HTTP_REFUSAL_NONE;
-}
-
 /* An operation that needs no body may come without one. */
 static bool needs_validation(const struct exchange *x)
 {
@@ -197,7 +162,7 @@ static void step_head(struct exchange *x)
     enum http_refusal denied = identify_consumer(x);
     policy_route(x->runtime->policy, http_request_method(x->req),
                  http_request_target(x->req), &x->route);
-    enum http_refusal refusal = refusal_of_match(x->route.match);
+    enum http_refusal refusal = respond_to_match(x->route.match);
     if (refusal == HTTP_REFUSAL_NONE)
         refusal = denied;
     if (refusal == HTTP_REFUSAL_NONE)
@@ -306,41 +271,6 @@ static void exchange_body(void *arg, const char *data, size_t len)
 
 /* ---- judge: what of the violations counts ---- */
 
-/* The sender as far as it can be told without asking anybody. */
-static bool find_sender_now(struct exchange *x)
-{
-    const struct policy_operation *op = x->route.operation;
-    char number[SENDER_NUMBER_SIZE];
-    struct text found = {NULL, 0};
-    if (op == NULL)
-        return true;
-    switch (op->sender_in) {
-    case POLICY_SENDER_NONE:
-        return true;
-    case POLICY_SENDER_BODY:
-        x->from_source = AUDIT_FROM_BODY;
-        if (x->run == NULL || op->sender_tap == POLICY_TAP_NONE ||
-            !schema_run_tap_text(x->run, (size_t)op->sender_tap, &found))
-            x->from_source = AUDIT_FROM_UNKNOWN;
-        break;
-    case POLICY_SENDER_QUERY:
-        found = x->parameters.sender;
-        x->from_source =
-            text_is_absent(found) ? AUDIT_FROM_UNKNOWN : AUDIT_FROM_QUERY;
-        break;
-    case POLICY_SENDER_CHAT:
-        if (text_is_absent(x->parameters.chat) ||
-            !sender_cached(x->worker->sender, x->parameters.chat, number))
-            return false;
-        found = text_of(number);
-        x->from_source = AUDIT_FROM_CHAT;
-        break;
-    }
-    if (!text_is_absent(found))
-        x->sender = arena_text(&x->arena, found);
-    return true;
-}
-
 static void step_judge(struct exchange *x)
 {
     enum status s = x->run ? schema_run_finish(x->run) : STATUS_OK;
@@ -349,7 +279,7 @@ static void step_judge(struct exchange *x)
         return;
     }
     judge_take_taps(x);
-    bool is_known = find_sender_now(x);
+    bool is_known = lookup_now(x);
     if (judge_is_bad(x, is_known) || s == STATUS_INVALID) {
         exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
         return;
@@ -390,22 +320,65 @@ static void on_sender_found(void *arg, enum status status, const char *number)
     struct exchange *x;
     MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
     x->search = NULL;
-    x->from_source = AUDIT_FROM_UNKNOWN;
-    if (status == STATUS_OK) {
-        x->sender = arena_text(&x->arena, text_of(number));
-        x->from_source = AUDIT_FROM_CHAT;
+    if (status != STATUS_OK) {
+        step_lookup(x);
+        return;
     }
+    x->sender = arena_text(&x->arena, text_of(number));
+    x->from_source = AUDIT_FROM_CHAT;
     sender_settled(x);
+}
+
+/* The upstream has said whose chat it is, or that it will not say. */
+static void on_sender_told(struct exchange *x)
+{
+    x->from_source = AUDIT_FROM_UNKNOWN;
+    if (x->told.number[0] != '\0') {
+        x->sender = arena_text(&x->arena, text_of(x->told.number));
+        x->from_source = AUDIT_FROM_LOOKUP;
+    }
+    switch (x->told.http_status) {
+    case 401:
+        exchange_refuse(x, HTTP_REFUSAL_SENDER_UNAUTHENTICATED, NULL);
+        break;
+    case 403:
+        exchange_refuse(x, HTTP_REFUSAL_SENDER_NOT_ALLOWED, NULL);
+        break;
+    case 404:
+        exchange_refuse(x, HTTP_REFUSAL_SENDER_NO_CHAT, NULL);
+        break;
+    default:
+        sender_settled(x);
+    }
+}
+
+static void step_lookup(struct exchange *x)
+{
+    if (x->is_gone) {
+        exchange_abandon(x);
+        return;
+    }
+    switch (lookup_start(x, on_sender_told)) {
+    case LOOKUP_UNDER_WAY:
+        break;
+    case LOOKUP_ITSELF:
+        step_forward(x);
+        break;
+    case LOOKUP_KNOWN:
+        on_sender_told(x);
+        break;
+    case LOOKUP_BUSY:
+        exchange_refuse(x, HTTP_REFUSAL_SENDER_UNKNOWN,
+                        "too many chats are being looked up; try again");
+    }
 }
 
 static void step_sender(struct exchange *x)
 {
     enum status s = sender_find(x->worker->sender, x->parameters.chat,
                                 on_sender_found, x, &x->search);
-    if (s == STATUS_OK)
-        return;
-    x->from_source = AUDIT_FROM_UNKNOWN;
-    sender_settled(x);
+    if (s != STATUS_OK)
+        step_lookup(x);
 }
 
 /* ---- limit ---- */
@@ -486,6 +459,10 @@ static const struct upstream_events answer_events = {
 static void step_forward(struct exchange *x)
 {
     struct upstream_request request;
+    if (x->upstream_status != 0) {
+        step_record(x); /* its own lookup: the answer is here already */
+        return;
+    }
     intake_drop_run(x);
     enum status s = forward_make(x, &request);
     if (s == STATUS_OK)
@@ -496,6 +473,7 @@ static void step_forward(struct exchange *x)
         return;
     }
     give_charge_back(x);
+    lookup_cancel(x);
     exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
 }
 
@@ -506,6 +484,8 @@ static void on_chat_seen(void *arg, struct text chat, struct text number)
     struct exchange *x;
     MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
     sender_learn(x->worker->sender, chat, number);
+    if (x->is_its_own_lookup)
+        lookup_note_chat(x, chat, number);
 }
 
 static void on_answer_head(void *arg, const struct upstream_head *head)
@@ -537,6 +517,7 @@ static void answer_to_nobody(struct exchange *x)
     }
     upstream_call_cancel(x->call);
     x->call = NULL;
+    lookup_cancel(x);
     x->upstream_us = clock_mono(x->worker->shared->clock) - x->call_started_at;
     intake_drop_body(x);
     take_trace_id(x);
@@ -559,24 +540,11 @@ static void on_answer_body(void *arg, const char *data, size_t len)
     relay_piece(x, data, len);
 }
 
-static enum http_refusal refusal_of_outcome(enum upstream_outcome o)
-{
-    switch (o) {
-    case UPSTREAM_CONNECT:
-        return HTTP_REFUSAL_UPSTREAM_CONNECT;
-    case UPSTREAM_TIMEOUT:
-        return HTTP_REFUSAL_UPSTREAM_TIMEOUT;
-    case UPSTREAM_MALFORMED:
-        return HTTP_REFUSAL_UPSTREAM_MALFORMED;
-    default:
-        return HTTP_REFUSAL_UPSTREAM_SEND;
-    }
-}
-
 static void answer_failed(struct exchange *x,
                           const struct upstream_result *result)
 {
     char quoted[256];
+    lookup_cancel(x);
     log_event(LOG_INFO, "upstream.failed", "request_id=%s outcome=%s detail=%s",
               x->request_id, upstream_outcome_name(result->outcome),
               log_quote(text_of(result->detail), quoted, sizeof(quoted)));
@@ -585,13 +553,30 @@ static void answer_failed(struct exchange *x,
     if (!result->may_be_delivered)
         give_charge_back(x);
     if (!x->is_reply_begun) {
-        exchange_refuse(x, refusal_of_outcome(result->outcome), NULL);
+        exchange_refuse(x, respond_to_outcome(result->outcome), NULL);
         return;
     }
     x->is_broken = true;
     x->outcome = AUDIT_ERROR;
     x->error = upstream_outcome_name(result->outcome);
     step_record(x);
+}
+
+/* getChat of a chat nobody had seen: its answer is here, and it tells who is
+ * to be charged. What the upstream refused is passed on as it is. */
+static void own_lookup_answered(struct exchange *x)
+{
+    x->told.http_status = x->upstream_status;
+    lookup_settle(x);
+    x->from_source = AUDIT_FROM_UNKNOWN;
+    if (x->told.number[0] != '\0') {
+        x->sender = arena_text(&x->arena, text_of(x->told.number));
+        x->from_source = AUDIT_FROM_LOOKUP;
+    }
+    if (x->upstream_status / 100 == 2 && !x->is_gone && !x->is_broken)
+        step_limit(x);
+    else
+        step_record(x);
 }
 
 static void on_answer_done(void *arg, const struct upstream_result *result)
@@ -611,7 +596,10 @@ static void on_answer_done(void *arg, const struct upstream_result *result)
     x->outcome = x->is_broken ? AUDIT_ERROR : AUDIT_FORWARDED;
     if (x->is_broken)
         x->error = http_refusal_row(HTTP_REFUSAL_NO_MEMORY)->name;
-    step_record(x);
+    if (x->is_its_own_lookup)
+        own_lookup_answered(x);
+    else
+        step_record(x);
 }
 
 static void exchange_drained(void *arg)
@@ -645,21 +633,6 @@ static void exchange_gone(void *arg)
 
 /* ---- record ---- */
 
-static void count_outcome(struct exchange *x)
-{
-    struct metrics *m = &x->worker->metrics;
-    uint64_t *const counters[] = {
-        [AUDIT_FORWARDED] = &m->forwarded,     [AUDIT_REJECTED] = &m->rejected,
-        [AUDIT_LIMITED] = &m->limited,         [AUDIT_DENIED] = &m->denied,
-        [AUDIT_UNAVAILABLE] = &m->unavailable, [AUDIT_ERROR] = &m->errors,
-    };
-    (*counters[x->outcome])++;
-    if (x->finding_count > x->enforced_count)
-        m->shadow_violations++;
-    m->duration_us +=
-        (uint64_t)(clock_mono(x->worker->shared->clock) - x->started_at);
-}
-
 static void on_recorded(void *arg, enum status status)
 {
     struct exchange *x;
@@ -677,7 +650,7 @@ static void on_recorded(void *arg, enum status status)
 static void step_record(struct exchange *x)
 {
     struct worker *w = x->worker;
-    count_outcome(x);
+    transcript_count(x);
     if (x->refusal == HTTP_REFUSAL_AUDIT_UNAVAILABLE) {
         release_without_record(x);
         return;

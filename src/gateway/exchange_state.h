@@ -21,19 +21,25 @@
 #include "audit/record.h"
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/check.h"
 #include "gateway/runtime.h"
 #include "gateway/worker.h"
 #include "http/server.h"
 #include "limit/limit.h"
 #include "policy/policy.h"
 #include "schema/run.h"
+#include "sender/lookup.h"
 #include "sender/sender.h"
 #include "upstream/answer.h"
 #include "upstream/upstream.h"
 
 #define EXCHANGE_MAGIC 0x65786368u
+#define TAIL_MAX (1024 * 1024)
 #define EXCHANGE_ARENA_MAX (256 * 1024)
 #define REQUEST_ID_MAX 128
+
+struct exchange;
+typedef void (*lookup_told_fn)(struct exchange *x);
 
 struct exchange {
     uint32_t magic;
@@ -77,7 +83,15 @@ struct exchange {
     struct limit_decision decision;
     bool is_decided;
     struct limit_call *limit_call;
+
+    /* the sender of a chat that nobody here has seen */
     struct sender_search *search;
+    struct sender_lookup *lookup;
+    struct upstream_call *lookup_call; /* ours, if we are the first */
+    struct answer_scan *lookup_scan;
+    struct sender_answer told;
+    lookup_told_fn on_told;
+    bool is_its_own_lookup; /* forwarded before it is charged */
 
     /* upstream */
     struct upstream_call *call;
@@ -135,6 +149,23 @@ bool judge_is_bad(struct exchange *x, bool is_sender_known);
 /* What the record tells of the body. */
 void judge_take_taps(struct exchange *x);
 
+/* lookup.c: the sender as far as it can be told without asking anybody; false:
+ * somebody must be asked. */
+bool lookup_now(struct exchange *x);
+/* Ask the upstream whose chat this is; the answer is in x->told. */
+enum lookup_turn {
+    LOOKUP_KNOWN,     /* x->told says it (or that it cannot be told) */
+    LOOKUP_UNDER_WAY, /* on_told() will be called */
+    LOOKUP_ITSELF,    /* this request is the lookup: forward it */
+    LOOKUP_BUSY,      /* too many lookups */
+};
+enum lookup_turn lookup_start(struct exchange *x, lookup_told_fn on_told);
+/* The chat that an answer shows is the one that was asked about. */
+void lookup_note_chat(struct exchange *x, struct text chat, struct text number);
+/* Tell those who wait what x->told says. */
+void lookup_settle(struct exchange *x);
+void lookup_cancel(struct exchange *x);
+
 /* relay.c: the upstream's answer to the client. */
 void relay_piece(struct exchange *x, const char *data, size_t len);
 void relay_account(struct exchange *x);
@@ -144,10 +175,12 @@ void relay_end(struct exchange *x);
 /* respond.c: fill status, reply_headers, reply_length and tail for the refusal
  * that is set. false: out of memory. */
 bool respond_make(struct exchange *x);
+enum http_refusal respond_to_match(enum policy_match match);
+enum http_refusal respond_to_outcome(enum upstream_outcome outcome);
 /* Headers that every answer carries, and those of the limiter, appended to
- * `headers` (room for RESPOND_HEADERS_MAX more). */
+ * reply_headers, which has room for RESPOND_HEADERS_MAX more. */
 #define RESPOND_HEADERS_MAX 12
-size_t respond_common_headers(struct exchange *x, struct http_header *headers);
+void respond_add_common_headers(struct exchange *x);
 
 /* ratelimit.c: texts of the RateLimit fields in the arena; absent when no
  * enforced limit was decided. */
@@ -175,7 +208,9 @@ enum http_refusal identify_consumer(struct exchange *x);
 /* With a consumer: may it use the sender that was found? */
 enum http_refusal identify_sender_right(const struct exchange *x);
 
-/* transcript.c: the exchange's audit line, appended to `to`. */
+/* transcript.c: what it came to, counted; the audit line, appended to `to`. */
+void transcript_count(struct exchange *x);
+enum audit_decision transcript_outcome(enum http_refusal refusal);
 enum status transcript_write(struct exchange *x, struct buffer *to) MUST_CHECK;
 
 #endif

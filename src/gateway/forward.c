@@ -280,7 +280,6 @@ enum status forward_take_head(struct exchange *x,
     }
     if (text_is_absent(via))
         return STATUS_NO_MEMORY;
-    count += respond_common_headers(x, list + count);
     list[count++] = (struct http_header){TEXT("Via"), via};
     x->status = head->status;
     x->reply_headers = list;

@@ -13,6 +13,7 @@ static bool relay_begin(struct exchange *x)
     if (x->is_reply_begun)
         return true;
     x->is_reply_begun = true;
+    respond_add_common_headers(x);
     return http_reply_begin(x->req, x->status, x->reply_headers,
                             x->reply_header_count,
                             x->reply_length) == STATUS_OK;
@@ -55,6 +56,13 @@ static void relay_hold(struct exchange *x, const char *data, size_t len)
 
 void relay_piece(struct exchange *x, const char *data, size_t len)
 {
+    if (x->is_its_own_lookup) {
+        /* Not yet charged: nothing of it may leave. */
+        relay_hold(x, data, len);
+        upstream_call_taken(x->call, len);
+        x->taken += (int64_t)len;
+        return;
+    }
     if (x->reply_length >= 0) {
         /* Only the piece that completes the answer is kept back. */
         if (x->answer_bytes >= x->reply_length)

@@ -144,17 +144,17 @@ static void add_retry_headers(struct exchange *x, int64_t retry_after_us,
                text_of(arena_printf(&x->arena, "%" PRId64, ms < 1 ? 1 : ms)));
 }
 
-size_t respond_common_headers(struct exchange *x, struct http_header *headers)
+void respond_add_common_headers(struct exchange *x)
 {
     struct ratelimit_fields fields;
-    size_t count = 0;
-    add_header(headers, &count, "X-Request-Id", text_of(x->request_id));
+    struct http_header *headers = x->reply_headers;
+    size_t *count = &x->reply_header_count;
     ratelimit_format(x, &fields);
-    add_header(headers, &count, "RateLimit-Policy", fields.policy);
-    add_header(headers, &count, "RateLimit", fields.limit);
+    add_header(headers, count, "X-Request-Id", text_of(x->request_id));
+    add_header(headers, count, "RateLimit-Policy", fields.policy);
+    add_header(headers, count, "RateLimit", fields.limit);
     if (x->refusal == HTTP_REFUSAL_LIMITED)
-        add_retry_headers(x, fields.retry_after_us, headers, &count);
-    return count;
+        add_retry_headers(x, fields.retry_after_us, headers, count);
 }
 
 /* Headers that belong to one kind of refusal. */
@@ -172,7 +172,8 @@ static void add_refusal_headers(struct exchange *x, struct http_header *headers,
         add_header(headers, count, "Retry-After", TEXT_LIT("1"));
     /* The published client tries again unless it is told not to; what may
      * have been delivered must not be sent twice. */
-    if (x->delivery != AUDIT_DELIVERY_NONE)
+    if ((x->status == 502 || x->status == 504) &&
+        x->delivery != AUDIT_DELIVERY_NONE)
         add_header(headers, count, "x-should-retry", TEXT_LIT("false"));
 }
 
@@ -182,9 +183,41 @@ bool respond_make(struct exchange *x)
         arena_array(&x->arena, 2 * RESPOND_HEADERS_MAX, sizeof(*headers));
     if (headers == NULL || write_envelope(x) != STATUS_OK)
         return false;
-    x->reply_header_count = respond_common_headers(x, headers);
+    x->reply_header_count = 0;
     add_refusal_headers(x, headers, &x->reply_header_count);
     x->reply_headers = headers;
     x->reply_length = (int64_t)x->tail.len;
     return x->tail.len <= ENVELOPE_MAX;
+}
+
+enum http_refusal respond_to_match(enum policy_match match)
+{
+    switch (match) {
+    case POLICY_BAD_PATH:
+        return HTTP_REFUSAL_PATH;
+    case POLICY_BAD_QUERY:
+        return HTTP_REFUSAL_QUERY;
+    case POLICY_NO_ROUTE:
+        return HTTP_REFUSAL_NO_ROUTE;
+    case POLICY_NO_METHOD:
+        return HTTP_REFUSAL_METHOD_NOT_ALLOWED;
+    case POLICY_OPERATION:
+    case POLICY_UNMATCHED:
+        break;
+    }
+    return HTTP_REFUSAL_NONE;
+}
+
+enum http_refusal respond_to_outcome(enum upstream_outcome o)
+{
+    switch (o) {
+    case UPSTREAM_CONNECT:
+        return HTTP_REFUSAL_UPSTREAM_CONNECT;
+    case UPSTREAM_TIMEOUT:
+        return HTTP_REFUSAL_UPSTREAM_TIMEOUT;
+    case UPSTREAM_MALFORMED:
+        return HTTP_REFUSAL_UPSTREAM_MALFORMED;
+    default:
+        return HTTP_REFUSAL_UPSTREAM_SEND;
+    }
 }

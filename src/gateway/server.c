@@ -253,7 +253,9 @@ static void drain(struct server *s)
         return;
     }
     s->is_draining = true;
-    log_event(LOG_INFO, "drain.begun", "signal=1");
+    log_event(LOG_INFO, "drain.begun", "delay_ms=%lld timeout_ms=%lld",
+              (long long)(s->runtime->config->drain_delay_us / US_PER_MS),
+              (long long)(s->runtime->config->drain_timeout_us / US_PER_MS));
     if (s->runtime->config->drain_delay_us > 0)
         set_timer(s->drain_timer, s->runtime->config->drain_delay_us);
     else
@@ -439,6 +441,8 @@ static void stop(struct server *s)
     listeners_close(s->listeners);
     limit_shared_free(s->shared.buckets);
     sender_shared_free(s->shared.chats);
+    if (s->shared.lookups != NULL)
+        sender_lookup_shared_free(s->shared.lookups);
     if (s->shared.audit != NULL)
         audit_file_close(s->shared.audit);
     free(s->workers);

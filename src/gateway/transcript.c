@@ -22,15 +22,19 @@ static size_t take_violations(const struct exchange *x,
 
 static size_t take_limits(const struct exchange *x, struct audit_limit *out)
 {
-    size_t count = x->is_decided ? x->decision.count : 0;
-    for (size_t i = 0; i < count; i++)
-        out[i] = (struct audit_limit){
+    size_t count = 0;
+    /* What a known refusal made superfluous to look at is not told. */
+    for (size_t i = 0; x->is_decided && i < x->decision.count; i++) {
+        if (!x->decision.verdicts[i].is_evaluated)
+            continue;
+        out[count++] = (struct audit_limit){
             .policy = text_of(x->charges[i].policy),
             .name = text_of(x->charges[i].limit),
             .is_shadow = x->charges[i].is_shadow,
             .allowed = x->decision.verdicts[i].allowed,
             .remaining = x->decision.verdicts[i].remaining_utok / LIMIT_UTOK,
         };
+    }
     return count;
 }
 
@@ -92,4 +96,38 @@ enum status transcript_write(struct exchange *x, struct buffer *to)
         r.limit_source = text_of(limit_source_name(x->decision.source));
     take_request(x, &r);
     return audit_record_write(w->json, &r, &w->shared->privacy, to);
+}
+
+enum audit_decision transcript_outcome(enum http_refusal refusal)
+{
+    switch (http_refusal_row(refusal)->status) {
+    case 429:
+        return AUDIT_LIMITED;
+    case 401:
+    case 403:
+        return AUDIT_DENIED;
+    case 500:
+        return AUDIT_ERROR;
+    case 502:
+    case 503:
+    case 504:
+        return AUDIT_UNAVAILABLE;
+    default:
+        return AUDIT_REJECTED;
+    }
+}
+
+void transcript_count(struct exchange *x)
+{
+    struct metrics *m = &x->worker->metrics;
+    uint64_t *const counters[] = {
+        [AUDIT_FORWARDED] = &m->forwarded,     [AUDIT_REJECTED] = &m->rejected,
+        [AUDIT_LIMITED] = &m->limited,         [AUDIT_DENIED] = &m->denied,
+        [AUDIT_UNAVAILABLE] = &m->unavailable, [AUDIT_ERROR] = &m->errors,
+    };
+    (*counters[x->outcome])++;
+    if (x->finding_count > x->enforced_count)
+        m->shadow_violations++;
+    m->duration_us +=
+        (uint64_t)(clock_mono(x->worker->shared->clock) - x->started_at);
 }

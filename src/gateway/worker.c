@@ -122,6 +122,8 @@ static enum status make_neighbours(struct worker *w, int share)
         s = sender_new(w->base, clock, w->shared->chats, w->redis,
                        c->redis.timeout_us, &w->sender);
     if (s == STATUS_OK)
+        s = sender_lookups_new(w->base, w->shared->lookups, &w->lookups);
+    if (s == STATUS_OK)
         s = audit_writer_new(w->base, clock, w->shared->audit, &w->audit);
     if (s == STATUS_OK)
         s = http_server_new(w->base, clock, &http, exchange_handler(), w,
@@ -167,6 +169,8 @@ void worker_free(struct worker *w)
         event_base_loop(w->base, EVLOOP_NONBLOCK);
     if (w->audit != NULL)
         audit_writer_free(w->audit);
+    if (w->lookups != NULL)
+        sender_lookups_free(w->lookups);
     if (w->sender != NULL)
         sender_free(w->sender);
     if (w->limiter != NULL)

@@ -31,6 +31,7 @@
 #include "gateway/runtime.h"
 #include "http/server.h"
 #include "limit/limit.h"
+#include "sender/lookup.h"
 #include "sender/sender.h"
 #include "upstream/upstream.h"
 
@@ -38,6 +39,7 @@ struct worker_shared {
     const struct clock *clock;
     struct limit_shared *buckets;
     struct sender_shared *chats;
+    struct sender_lookup_shared *lookups;
     struct audit_file *audit;
     char run[ID_UUID_SIZE];     /* this process, in every record */
     int64_t max_buffered_bytes; /* over all exchanges of all workers */
@@ -57,6 +59,7 @@ struct worker {
     struct redis *redis; /* NULL: none configured */
     struct limiter *limiter;
     struct sender *sender;
+    struct sender_lookups *lookups;
     struct audit_writer *audit;
     struct json_writer *json;
     struct buffer scratch; /* a record or an answer while it is written */
