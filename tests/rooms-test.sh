@@ -34,6 +34,7 @@ try 0 '' limit/a.c '#include <event2/event.h>'
 try 0 '' base/redis.c '#include <hiredis/async.h>'
 try 0 '' base/json_load.c '#include <yajl/yajl_parse.h>'
 try 0 '' main.c '#include "cli/cli.h"'
+try 0 '' policy/format.c '#include "src/policy/policy_schema.inc"'
 try 0 '' gateway/exchange.c '#include "http/server.h"'
 
 try 1 'the room base may not include schema/scan.h' \
@@ -46,6 +47,8 @@ try 1 'the room admin may not include gateway/server.h' \
     admin/a.c '#include "gateway/server.h"'
 try 1 'the room main may not include gateway/server.h' \
     main.c '#include "gateway/server.h"'
+try 1 'the room limit may not include src/policy/policy_schema.inc' \
+    limit/a.c '#include "src/policy/policy_schema.inc"'
 try 1 'write the room of "text.h" too' base/a.c '#include "text.h"'
 try 1 '<curl/curl.h> is not at home here' gateway/a.c '#include <curl/curl.h>'
 try 1 '<hiredis/hiredis.h> is not at home here' \

@@ -91,6 +91,7 @@ FNR == 1 {
     other = quoted[2]
     if (other == "config.h") # what configure found out
         next
+    sub("^src/", "", other)  # something generated, found from the build tree
     if (!sub("/.*", "", other))
         complain("write the room of \"" quoted[2] "\" too")
     else if (!((room, other) in may))

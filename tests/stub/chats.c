@@ -456,7 +456,7 @@ enum status stub_chat_write_messages(const struct stub_chat *chat,
                                      const struct stub_page *page,
                                      struct buffer *to)
 {
-    const struct message *m;
+    const struct message *m = NULL;
     uint64_t last = 0;
     size_t count = 0;
     bool more = false;
