@@ -157,15 +157,16 @@ start_all() {
         cat "$dir/stub.log" >&2
         fail "the stub upstream did not start"
     }
-    start chatgate env -u CHATGATE_LISTEN "$build/chatgate" serve \
+    unset "${!CHATGATE_@}" # a configuration of yours would override this one
+    start chatgate "$build/chatgate" serve \
         --listen 127.0.0.1:0 --admin 127.0.0.1:0 --upstream "http://$stub" \
         --redis "redis://127.0.0.1:$redis_port" --policies "$dir/policies" \
         --audit "$audit"
-    gate=$(said chatgate 'listener.bound address=') &&
-        admin=$(said chatgate 'admin.bound address=') || {
+    if ! gate=$(said chatgate 'listener.bound address=') ||
+        ! admin=$(said chatgate 'admin.bound address='); then
         cat "$dir/chatgate.log" >&2
         fail "chatgate did not start"
-    }
+    fi
     cat <<WHERE
 redis-server      127.0.0.1:$redis_port
 stub upstream     http://$stub

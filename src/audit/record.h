@@ -5,8 +5,9 @@
  * The gateway fills a struct audit_record of borrowed texts and encodes it
  * when the answer is about to end; nothing here outlives the call. Message
  * text and credentials have no field. Every field is always written, null
- * where unknown; a line is at most AUDIT_LINE_MAX bytes: violations, then
- * limits, are cut first, and "truncated" is the last violation's rule then.
+ * where unknown; a line is at most AUDIT_LINE_MAX bytes, its newline included:
+ * violations, then limits, are cut first, and "truncated" is the last
+ * violation's rule then. A text is cut at 256 bytes (`path` at 1 KiB).
  */
 #ifndef AUDIT_RECORD_H
 #define AUDIT_RECORD_H
@@ -46,8 +47,11 @@ enum audit_from_source {
     AUDIT_FROM_UNKNOWN,
 };
 
-enum audit_numbers { AUDIT_NUMBERS_FULL, AUDIT_NUMBERS_MASKED,
-                     AUDIT_NUMBERS_HASHED };
+enum audit_numbers {
+    AUDIT_NUMBERS_FULL,
+    AUDIT_NUMBERS_MASKED,
+    AUDIT_NUMBERS_HASHED
+};
 
 struct audit_violation {
     struct text pointer, rule, policy;
@@ -77,7 +81,7 @@ struct audit_record {
     size_t violation_count;
     const struct audit_limit *limits;
     size_t limit_count;
-    struct text limit_source; /* "redis" "local" "open", absent */
+    struct text limit_source;    /* "redis" "local" "open", absent */
     int64_t bytes_in, bytes_out; /* body bytes */
     int64_t duration_us, upstream_us;
     struct text policy_version, run;
@@ -85,6 +89,7 @@ struct audit_record {
     uint64_t seq; /* from 1, by one, within run and worker */
 };
 
+/* What becomes of phone numbers: see audit/numbers.h. */
 struct audit_privacy {
     enum audit_numbers numbers;
     struct text key; /* for AUDIT_NUMBERS_HASHED: HMAC-SHA-256 */
@@ -92,7 +97,9 @@ struct audit_privacy {
 
 /* Append one line, its newline included, to `to`. Path segments that are not
  * known to be safe are the caller's business: `path` is written as given, cut
- * at 1 KiB, and numbers in it are masked or hashed as `privacy` says. */
+ * at 1 KiB, and numbers in it are masked or hashed as `privacy` says, like the
+ * number in `from`. `idempotency_key` is written as it is. STATUS_TOO_LARGE and
+ * STATUS_NO_MEMORY are `to`'s; it is then as before. */
 enum status audit_record_write(struct json_writer *w,
                                const struct audit_record *r,
                                const struct audit_privacy *privacy,

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * integration/sender.c - requests about a chat are charged to the number that
+ * the chat sends from, learned from the upstream's answers.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "integration/expect.h"
+
+#define FROM "+14155550100"
+#define OTHER "+14155550101"
+#define FOUR                                                                   \
+    "{\"name\":\"test\",\"limits\":[{\"name\":\"burst\",\"per\":[\"sender\"]," \
+    "\"capacity\":4,\"refill\":\"0/s\"}]}"
+#define MESSAGE                                                                \
+    "{\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hello\"}]}}"
+
+static struct rig rig;
+static char path[128];
+
+static const char *path_of(const char *chat, const char *rest)
+{
+    snprintf(path, sizeof path, "/v3/chats/%s%s", chat, rest);
+    return path;
+}
+
+/* A chat made through the gateway (or behind its back, at `port`). */
+static void make_chat(int port, const char *from, char out[64])
+{
+    char *body = rig_create_body(from, "hello");
+    struct wire_answer a;
+
+    wire_call(port, "POST", "/v3/chats", NULL, body, &a);
+    ck_assert_int_eq(a.status, 201);
+    snprintf(out, 64, "%s", wire_text(wire_answer_json(&a), "/chat/id"));
+    wire_answer_release(&a);
+    free(body);
+}
+
+/* Send to the chat; the audit line must say this. */
+static void send_and_expect(const char *chat, int status, const char *from,
+                            const char *source)
+{
+    const struct json_value *line;
+    struct rig_audit lines;
+    struct wire_answer a;
+
+    wire_call(rig.port, "POST", path_of(chat, "/messages"), NULL, MESSAGE, &a);
+    ck_assert_int_eq(a.status, status);
+    line = expect_line(&rig, &lines, &a);
+    expect_member(line, "from", from);
+    expect_member(line, "from_source", source);
+    rig_audit_release(&lines);
+    wire_answer_release(&a);
+}
+
+static const enum rig_redis stores[] = {RIG_REDIS, RIG_NO_REDIS};
+
+static void start(int store)
+{
+    rig_start(&rig,
+              &(struct rig_options){.redis = stores[store], .policy = FOUR});
+}
+
+START_TEST(a_chat_made_through_the_gateway_is_known)
+{
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.port, FROM, chat);
+    for (int i = 0; i < 3; i++)
+        send_and_expect(chat, 202, FROM, "chat");
+    send_and_expect(chat, 429, FROM, "chat");
+    ck_assert_int_eq(rig_delivered(&rig), 4);
+    ck_assert_int_eq(expect_create_status(&rig, OTHER), 201);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(every_operation_on_a_chat_is_charged_to_its_number)
+{
+    static const struct {
+        const char *method, *rest, *body;
+        int status;
+    } calls[] = {
+        {"GET", "", NULL, 200},
+        {"PUT", "", "{\"display_name\":\"x\"}", 200},
+        {"POST", "/read", "", 204},
+    };
+    struct wire_answer a;
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.port, FROM, chat);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        wire_call(rig.port, calls[i].method, path_of(chat, calls[i].rest), NULL,
+                  calls[i].body, &a);
+        ck_assert_int_eq(a.status, calls[i].status);
+        wire_answer_release(&a);
+    }
+    wire_call(rig.port, "DELETE", path_of(chat, "/typing"), NULL, NULL, &a);
+    expect_refusal(&a, 429, 4001, "limit.test.burst", NULL);
+    wire_answer_release(&a);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(the_id_is_the_same_in_any_case)
+{
+    char chat[64], upper[64];
+
+    start(_i);
+    make_chat(rig.port, FROM, chat);
+    for (size_t i = 0; i <= strlen(chat); i++)
+        upper[i] =
+            (char)(chat[i] >= 'a' && chat[i] <= 'f' ? chat[i] - 32 : chat[i]);
+    send_and_expect(upper, 202, FROM, "chat");
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(a_list_shows_chats_too)
+{
+    struct wire_answer a;
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.stub_port, OTHER, chat); /* behind the gateway's back */
+    wire_call(rig.port, "GET", "/v3/chats?from=%2B14155550101", NULL, NULL, &a);
+    ck_assert_int_eq(a.status, 200);
+    wire_answer_release(&a);
+    send_and_expect(chat, 202, OTHER, "chat");
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(redis_keeps_what_was_learned)
+{
+    char chat[64];
+
+    start(0);
+    make_chat(rig.port, FROM, chat);
+    rig_gateway_stop(&rig);
+    rig_gateway_start(&rig);
+    send_and_expect(chat, 202, FROM, "chat");
+    rig_stop(&rig);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("sender");
+    TCase *t = rig_tcase(s, "sender");
+    const int n = (int)ARRAY_LEN(stores);
+
+    tcase_add_loop_test(t, a_chat_made_through_the_gateway_is_known, 0, n);
+    tcase_add_loop_test(t, every_operation_on_a_chat_is_charged_to_its_number,
+                        0, n);
+    tcase_add_loop_test(t, the_id_is_the_same_in_any_case, 0, n);
+    tcase_add_loop_test(t, a_list_shows_chats_too, 0, n);
+    tcase_add_test(t, redis_keeps_what_was_learned);
+    return s;
+}
+
+int main(void)
+{
+    return rig_main(suite());
+}
