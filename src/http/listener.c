@@ -103,7 +103,8 @@ static void pause_accepting(struct http_server *s)
     for (size_t i = 0; i < s->listener_count; i++)
         evconnlistener_disable(s->listeners[i]);
     s->is_paused = true;
-    event_add(&s->resume, &tv);
+    if (event_add(&s->resume, &tv) != 0)
+        event_active(&s->resume, EV_TIMEOUT, 1); /* no memory: at once */
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)
@@ -113,13 +114,12 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     MAGIC_CAST(s, arg, SERVER_MAGIC);
     if (s->spare == NULL)
         s->spare = gate_new(s);
-    if (s->spare == NULL) {
-        pause_accepting(s);
-        return;
-    }
+    bool is_ready = s->spare != NULL;
+    for (size_t i = 0; i < s->listener_count && is_ready; i++)
+        is_ready = evconnlistener_enable(s->listeners[i]) == 0;
     s->is_paused = false;
-    for (size_t i = 0; i < s->listener_count; i++)
-        evconnlistener_enable(s->listeners[i]);
+    if (!is_ready)
+        pause_accepting(s);
 }
 
 static void on_accept_error(struct evconnlistener *listener, void *arg)
@@ -223,21 +223,30 @@ enum status http_server_new(struct event_base *base, const struct clock *clock,
 
 enum status http_server_accept(struct http_server *s, int fd)
 {
-    if (s->listener_count == SERVER_MAX_LISTENERS)
+    if (s->listener_count == SERVER_MAX_LISTENERS) {
+        close(fd);
         return STATUS_TOO_LARGE;
+    }
     struct evconnlistener *listener = evconnlistener_new(
         s->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
         fd);
-    if (listener == NULL)
+    if (listener == NULL) {
+        close(fd);
         return STATUS_NO_MEMORY;
+    }
     evconnlistener_set_error_cb(listener, on_accept_error);
-    if (evhttp_bind_listener(s->evhttp, listener) == NULL) {
+    struct evhttp_bound_socket *bound =
+        evhttp_bind_listener(s->evhttp, listener);
+    if (bound == NULL) {
         evconnlistener_free(listener);
         return STATUS_NO_MEMORY;
     }
-    if (s->is_paused)
-        evconnlistener_disable(listener);
     s->listeners[s->listener_count++] = listener;
+    /* evhttp has enabled it already, and would not say if that failed. */
+    if (evconnlistener_enable(listener) != 0)
+        pause_accepting(s);
+    else if (s->is_paused)
+        evconnlistener_disable(listener);
     return STATUS_OK;
 }
 

@@ -72,8 +72,8 @@ enum status http_server_new(struct event_base *base, const struct clock *clock,
                             const struct http_settings *settings,
                             const struct http_handler *handler, void *arg,
                             struct http_server **out) MUST_CHECK;
-/* Start to accept on a listening, non-blocking socket; it is closed with the
- * server. Any number of times. */
+/* Start to accept on a listening, non-blocking socket. It is the server's from
+ * now on: closed with it, or at once on failure. Up to 16 of them. */
 enum status http_server_accept(struct http_server *s, int fd) MUST_CHECK;
 /* A reload. Connections that exist keep the deadlines they have begun. */
 void http_server_configure(struct http_server *s,

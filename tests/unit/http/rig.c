@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,12 @@ static void note(struct rig *r, const char *fmt, ...)
     va_end(ap);
     if (n > 0 && r->log_len + (size_t)n < sizeof(r->log))
         r->log_len += (size_t)n;
+}
+
+void rig_forget(struct rig *r)
+{
+    r->log_len = 0;
+    r->log[0] = '\0';
 }
 
 static bool is_path(const struct rig_exchange *x, const char *path)
@@ -258,6 +265,9 @@ int client_open(struct rig *r)
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)),
                      0);
     ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    /* Each send is to arrive by itself. */
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return fd;
 }
 

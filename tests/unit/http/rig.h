@@ -62,6 +62,8 @@ void rig_start(struct rig *r); /* with r->settings */
 void rig_close(struct rig *r);
 /* Turn the loop for so long. */
 void rig_run(struct rig *r, int ms);
+/* Empty the log. */
+void rig_forget(struct rig *r);
 /* Answer what /hold left open. */
 void rig_answer(struct rig *r, const char *body);
 
