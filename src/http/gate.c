@@ -7,27 +7,23 @@
  *    +-----v------+    begin body body_end drained gone done   +----------+
  *    |    gate    | -----------------------------------------> | exchange |
  *    | + request  | <----------------------------------------- |          |
- *    +-----+------+    http_request_*  http_reply_*            +----------+
- *          |  "GET / HTTP/1.1", once per request; "answered"
- *    +-----v------+
- *    |   evhttp   |  a connection, a bufferevent without a socket, a request
- *    +------------+
- *
- * evhttp accepts connections and keeps the order of requests and answers. The
- * socket is taken out of its bufferevent as soon as the connection was
- * accepted (gate_adopt), so evhttp can neither read a byte nor write one, let
- * alone answer by itself in HTML, end the process because bytes came while it
- * was writing, or close in silence. Each checked request is announced to it
- * with a head of our own (intake.c), and ended with evhttp_send_reply_end()
- * when the answer has left.
+ *    +------------+    http_request_*  http_reply_*            +----------+
  *
  * Who owns what:
- *  - server -> gates; gate -> socket, held input, head, output, its events.
- *  - evhttp -> evcon -> plug (the bufferevent) and evreq. The gate points at
- *    them; evhttp tells when evcon goes (on_evhttp_close clears all three).
- *  - the exchange belongs to the gateway; the gate points at it from begin()
+ *  - The server owns its gates; a gate owns its socket, events, held input,
+ *    the request's head, and output.
+ *  - The exchange belongs to the gateway; the gate points at it from begin()
  *    until done(). The exchange points at the request, which is part of the
- *    gate, so the gate outlives its socket until done().
+ *    gate, so a gate outlives its socket until done().
+ *
+ * No evhttp, and no bufferevent. evhttp 2.1.12 hands a request over only when
+ * its body is complete, lets through most of what head.c refuses, answers by
+ * itself in HTML, and ends the process when an allocation fails while it sets
+ * up a connection or a request (it frees what it has not made yet) or when
+ * bytes arrive while it writes. A first version kept it behind the gate, told
+ * of each request by a fixed head of our own: it cost four of ten
+ * instructions of a small request, and the crashes remained. What was left for
+ * it to do, accepting and closing, is this file.
  *
  * One rule keeps this safe: what the exchange calls (http_*) only changes
  * flags and buffers, and wakes the gate. Everything that calls back, closes or
@@ -52,9 +48,9 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/http.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void settle(struct gate *g);
 
@@ -196,77 +192,23 @@ static void start_timer(struct gate *g)
     }
 }
 
-/* ---- evhttp's side ---- */
+/* ---- life ---- */
 
-static void on_evhttp_close(struct evhttp_connection *evcon, void *arg)
+static void take_peer(struct gate *g, const struct sockaddr *peer)
 {
-    struct gate *g;
-    (void)evcon;
-    MAGIC_CAST(g, arg, GATE_MAGIC);
-    g->evcon = NULL;
-    g->plug = NULL;
-    g->evreq = NULL;
-}
-
-/* evhttp forgets the connection. It shuts the socket's sending side on the
- * way, so the socket must not be closed before. */
-static void leave_evhttp(struct gate *g)
-{
-    if (g->evcon != NULL)
-        evhttp_connection_free(g->evcon);
-}
-
-/* Marks a bufferevent that evhttp has not taken. */
-static void untaken(struct bufferevent *bev, void *arg)
-{
-    (void)bev, (void)arg;
-}
-
-struct gate *gate_new(struct http_server *s)
-{
-    struct gate *g = calloc(1, sizeof(*g));
-    if (g == NULL)
-        return NULL;
-    g->plug = bufferevent_socket_new(s->base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (g->plug == NULL) {
-        free(g);
-        return NULL;
-    }
-    MAGIC_SET(g, GATE_MAGIC);
-    g->server = s;
-    g->wire.fd = -1;
-    g->timer_at = g->in_deadline = g->out_deadline = NEVER;
-    event_assign(&g->timer, s->base, -1, 0, on_timer, g);
-    event_assign(&g->work, s->base, -1, 0, on_work, g);
-    bufferevent_setcb(g->plug, untaken, NULL, NULL, g);
-    /* A second reference: evhttp may fail to set the connection up and free
-     * the bufferevent before there is a way to hear of it. */
-    bufferevent_incref(g->plug);
-    return g;
-}
-
-void gate_drop(struct gate *g)
-{
-    bufferevent_decref(g->plug);
-    bufferevent_free(g->plug);
-    MAGIC_CLEAR(g);
-    free(g);
-}
-
-static void take_peer(struct gate *g, int fd)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t len = sizeof(address);
-    const void *bytes;
-    /* It fails when the client has reset the connection already. */
-    bool is_known = getpeername(fd, (struct sockaddr *)&address, &len) == 0;
-    if (!is_known || address.ss_family == AF_UNIX) {
-        g->peer.any.sa_family = is_known ? AF_UNIX : AF_UNSPEC;
-        strcpy(g->peer_text, is_known ? "unix" : "unknown");
+    switch (peer->sa_family) {
+    case AF_INET:
+        memcpy(&g->peer.in, peer, sizeof(g->peer.in));
+        break;
+    case AF_INET6:
+        memcpy(&g->peer.in6, peer, sizeof(g->peer.in6));
+        break;
+    default:
+        g->peer.any.sa_family = peer->sa_family;
+        strcpy(g->peer_text, "unix");
         return;
     }
-    memcpy(&g->peer, &address, sizeof(g->peer));
-    if (address.ss_family == AF_INET6 &&
+    if (peer->sa_family == AF_INET6 &&
         IN6_IS_ADDR_V4MAPPED(&g->peer.in6.sin6_addr)) {
         /* One client, one address, whichever socket it came through. */
         struct sockaddr_in plain = {.sin_family = AF_INET,
@@ -274,44 +216,37 @@ static void take_peer(struct gate *g, int fd)
         memcpy(&plain.sin_addr, &g->peer.in6.sin6_addr.s6_addr[12], 4);
         g->peer.in = plain;
     }
-    bytes = g->peer.any.sa_family == AF_INET
-                ? (const void *)&g->peer.in.sin_addr
-                : (const void *)&g->peer.in6.sin6_addr;
+    const void *bytes = g->peer.any.sa_family == AF_INET
+                            ? (const void *)&g->peer.in.sin_addr
+                            : (const void *)&g->peer.in6.sin6_addr;
     inet_ntop(g->peer.any.sa_family, bytes, g->peer_text, sizeof(g->peer_text));
 }
 
-bool gate_adopt(struct gate *g)
+struct gate *gate_new(struct http_server *s, int fd,
+                      const struct sockaddr *peer)
 {
-    struct http_server *s = g->server;
-    bufferevent_data_cb read_cb;
-    void *evcon;
-    bufferevent_getcb(g->plug, &read_cb, NULL, NULL, &evcon);
-    if (read_cb == untaken || read_cb == NULL) {
-        /* evhttp ran out of memory. It has freed the bufferevent (NULL) or
-         * never got to it; the socket, if any, closes with it. */
-        if (read_cb == untaken)
-            bufferevent_free(g->plug);
-        bufferevent_decref(g->plug);
-        g->plug = NULL;
-        gate_free(g);
-        return false;
+    struct gate *g = calloc(1, sizeof(*g));
+    if (g == NULL) {
+        close(fd);
+        return NULL;
     }
-    int fd = bufferevent_getfd(g->plug);
-    bufferevent_setfd(g->plug, -1);
-    bufferevent_decref(g->plug);
-    g->evcon = evcon;
-    g->evhttp_read = read_cb;
-    evhttp_connection_set_closecb(g->evcon, on_evhttp_close, g);
+    MAGIC_SET(g, GATE_MAGIC);
+    g->server = s;
+    g->timer_at = g->in_deadline = g->out_deadline = NEVER;
     wire_open(&g->wire, fd);
-    take_peer(g, fd);
+    take_peer(g, peer);
     event_assign(&g->readable, s->base, fd, EV_READ | EV_PERSIST, on_readable,
                  g);
     event_assign(&g->writable, s->base, fd, EV_WRITE | EV_PERSIST, on_writable,
                  g);
+    event_assign(&g->timer, s->base, -1, 0, on_timer, g);
+    event_assign(&g->work, s->base, -1, 0, on_work, g);
+    LIST_INSERT_HEAD(&s->gates, g, link);
+    s->counters.connections++;
     g->in_deadline = s->now + s->settings.header_timeout_us;
     watch(&g->readable, &g->is_reading, true);
     start_timer(g);
-    return true;
+    return g;
 }
 
 void gate_turn_away(struct gate *g)
@@ -342,7 +277,6 @@ static void shut(struct gate *g)
         return;
     watch(&g->readable, &g->is_reading, false);
     watch(&g->writable, &g->is_writing, false);
-    leave_evhttp(g);
     wire_close(&g->wire);
     g->in_deadline = g->out_deadline = NEVER;
 }
@@ -404,7 +338,8 @@ static void linger(struct gate *g)
 {
     if (g->input != GATE_DRAIN)
         intake_drain(g);
-    leave_evhttp(g); /* our FIN */
+    wire_shut(&g->wire);
+    g->is_shut = true;
     g->in_deadline = g->server->now + GATE_LINGER_US;
     if (g->is_eof || g->drain_left <= 0)
         g->is_over = true;
@@ -428,14 +363,8 @@ static void finish(struct gate *g)
         g->is_over = true;
     } else if (g->must_close) {
         linger(g);
-    } else {
-        struct evhttp_request *evreq = g->evreq;
-        g->evreq = NULL;
-        evhttp_send_reply_end(evreq);
-        if (g->evcon == NULL) /* out of memory for the next request */
-            linger(g);
-        else if (g->input == GATE_COMPLETE)
-            intake_next(g);
+    } else if (g->input == GATE_COMPLETE) {
+        intake_next(g);
     }
 }
 
@@ -460,7 +389,7 @@ static void settle(struct gate *g)
         settle_exchange(g);
     else if (g->is_lost)
         g->is_over = true;
-    else if (g->input == GATE_DRAIN && g->evcon != NULL && pending(g) == 0)
+    else if (g->input == GATE_DRAIN && !g->is_shut && pending(g) == 0)
         linger(g);
     else if (g->input == GATE_DRAIN && g->drain_left <= 0)
         g->is_over = true;

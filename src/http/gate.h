@@ -7,7 +7,6 @@
 #ifndef HTTP_GATE_H
 #define HTTP_GATE_H
 
-#include <event2/bufferevent.h>
 #include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <sys/queue.h>
@@ -76,19 +75,15 @@ struct gate {
     uint32_t magic;
     enum gate_input input;
     struct http_server *server;
-    LIST_ENTRY(gate) link; /* server->fresh or server->gates */
+    LIST_ENTRY(gate) link; /* server->gates */
     struct wire wire;
     struct event readable, writable, timer, work;
-    bool is_reading, is_writing;     /* the event is registered */
-    mono_us timer_at;                /* NEVER: not running */
-    mono_us in_deadline;             /* of what `input` waits for */
-    mono_us out_deadline;            /* for progress in sending */
-    size_t unacknowledged;           /* at the last look */
-    struct evhttp_connection *evcon; /* evhttp's; NULL: evhttp is out of it */
-    struct bufferevent *plug;        /* evhttp's too, as long as evcon */
-    bufferevent_data_cb evhttp_read;
-    struct evhttp_request *evreq; /* the one that is being answered */
-    void *exchange;               /* NULL: none is under way */
+    bool is_reading, is_writing; /* the event is registered */
+    mono_us timer_at;            /* NEVER: not running */
+    mono_us in_deadline;         /* of what `input` waits for */
+    mono_us out_deadline;        /* for progress in sending */
+    size_t unacknowledged;       /* at the last look */
+    void *exchange;              /* NULL: none is under way */
     struct http_request req;
     struct head_scan scan;
     char *held; /* input that waits */
@@ -96,6 +91,7 @@ struct gate {
     struct evbuffer *out; /* made at the first answer */
     int64_t drain_left;
     bool must_close; /* after the answer at hand */
+    bool is_shut;    /* we have said that nothing more comes */
     bool is_eof;     /* the client will send no more */
     bool is_lost;    /* neither will it read */
     bool is_over;    /* to be freed */
@@ -111,13 +107,10 @@ static inline struct gate *gate_of(const struct http_request *req)
 
 /* ---- gate.c: life ---- */
 
-/* A gate with its bufferevent, for the next connection. NULL: no memory. */
-struct gate *gate_new(struct http_server *s);
-/* One that evhttp was never given. */
-void gate_drop(struct gate *g);
-/* evhttp has taken the connection in: take the socket from it. False: it
- * has not, the gate is freed. */
-bool gate_adopt(struct gate *g);
+/* For a connection that was accepted: takes the socket over. NULL: no memory,
+ * the socket is closed. */
+struct gate *gate_new(struct http_server *s, int fd,
+                      const struct sockaddr *peer);
 /* Say 503 and close. */
 void gate_turn_away(struct gate *g);
 /* Whatever is under way is told and ends here. */

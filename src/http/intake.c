@@ -16,8 +16,6 @@
  * Each call of the exchange's handler may change the request's flags (discard,
  * pause, abort); they are looked at again after every one.
  */
-#include <event2/buffer.h>
-#include <event2/http.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,22 +85,6 @@ static char *copy_head(struct gate *g, const char *data, size_t len,
     return copy;
 }
 
-/* evhttp needs a request to answer. What the client sent has been understood
- * already and is nothing that evhttp should see: it gets this, always, and
- * reads it complete and bodiless out of a bufferevent without a socket. */
-static bool hand_to_evhttp(struct gate *g)
-{
-    static const char head[] = "GET / HTTP/1.1\r\n\r\n";
-    struct http_server *s = g->server;
-    if (evbuffer_add(bufferevent_get_input(g->plug), head, sizeof(head) - 1) !=
-        0)
-        return false;
-    s->handing = g;
-    g->evhttp_read(g->plug, g->evcon);
-    s->handing = NULL;
-    return g->evreq != NULL;
-}
-
 /* The head is done with: g->req.head and .refusal say how. Tell the exchange.
  * On a refusal the rest of what the client sends means nothing. */
 static void begin(struct gate *g)
@@ -110,10 +92,6 @@ static void begin(struct gate *g)
     struct http_server *s = g->server;
     struct http_request *req = &g->req;
     g->in_deadline = NEVER;
-    if (!hand_to_evhttp(g)) {
-        g->is_lost = true;
-        return;
-    }
     s->counters.requests++;
     if (req->refusal != HTTP_REFUSAL_NONE) {
         s->counters.malformed++;

@@ -11,7 +11,6 @@
 #include "http/server.h"
 
 struct evconnlistener;
-struct evhttp;
 struct gate;
 
 LIST_HEAD(gate_list, gate);
@@ -29,23 +28,16 @@ struct http_server {
     struct http_settings settings;
     const struct http_handler *handler;
     void *arg; /* for handler->begin */
-    struct evhttp *evhttp;
     struct evconnlistener *listeners[SERVER_MAX_LISTENERS];
     size_t listener_count;
-    struct event adopt;  /* made active when a connection was accepted */
     struct event resume; /* accepting is paused until then */
     bool is_draining, is_paused;
-    struct gate *spare; /* for the next connection, so that evhttp always gets
-                         * its bufferevent from us */
-    struct gate_list fresh; /* accepted, not adopted yet */
-    struct gate_list gates; /* all others */
-    struct gate *handing;   /* evhttp is being given its request right now */
-    mono_us now;            /* when the running callback began */
+    struct gate_list gates;
+    mono_us now; /* when the running callback began */
     struct http_counters counters;
     wall_us date_at; /* the second that `date` shows */
     char date[32];   /* RFC 9110 section 5.6.7 */
     char scratch[SERVER_READ_BYTES];
-    struct http_server *next; /* in the list of all servers */
 };
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT", made once a second. */

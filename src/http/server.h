@@ -2,11 +2,11 @@
  *
  * http/server.h - requests in, answers out, on one event loop.
  *
- * Two parts make it. The gate (gate.c) stands on each connection, before
- * evhttp: it checks heads and framing strictly, keeps the body's bytes away
- * from evhttp and hands them on as they come, and enforces every deadline and
- * size. Behind it stands an evhttp listener (listener.c) that only ever sees
- * a checked head without a body, and writes the answers.
+ * A gate (gate.c) stands on each connection: it checks heads and framing
+ * strictly (head.c, chunked.c), hands the body's bytes on as they come,
+ * enforces every deadline and size, and writes the answers (reply.c). It is
+ * built on libevent's loop and listeners alone; why not on its evhttp, gate.c
+ * says.
  *
  * An ordinary request:
  *

@@ -36,6 +36,11 @@ void wire_open(struct wire *w, int fd)
                      sizeof(unsent));
 }
 
+void wire_shut(struct wire *w)
+{
+    (void)shutdown(w->fd, SHUT_WR);
+}
+
 void wire_close(struct wire *w)
 {
     if (w->fd < 0)
@@ -46,9 +51,8 @@ void wire_close(struct wire *w)
 
 void wire_reset(struct wire *w)
 {
-    /* Closing with SO_LINGER would reset as well, but evhttp shuts the sending
-     * side before that, and the client would see a clean end first. Unix
-     * sockets cannot: there the client sees an end. */
+    /* Dissolving the association resets in any state, with no regard to what
+     * was sent before. Unix sockets cannot: there the client sees an end. */
     const struct sockaddr none = {.sa_family = AF_UNSPEC};
     if (w->fd >= 0)
         (void)connect(w->fd, &none, sizeof(none));

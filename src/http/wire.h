@@ -22,6 +22,8 @@ struct wire {
 
 /* Take the descriptor over and set what every connection wants. */
 void wire_open(struct wire *w, int fd);
+/* Say that nothing more comes; reading goes on. */
+void wire_shut(struct wire *w);
 /* Fine on a closed one. */
 void wire_close(struct wire *w);
 /* Make the peer see an error, not an end: for an answer whose end is the

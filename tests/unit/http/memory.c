@@ -257,7 +257,7 @@ START_TEST(the_server_survives_every_failed_allocation)
         if (!was_hit)
             break;
     }
-    ck_assert_int_gt(n, 50);
+    ck_assert_int_gt(n, 30);
     ck_assert_int_lt(n, 10000);
 }
 END_TEST
