@@ -13,7 +13,6 @@
  * what such a client cannot read, chunks, it does not get.
  */
 #include <event2/buffer.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "http/gate.h"
@@ -94,6 +93,18 @@ static void put_str(struct space *s, const char *cstr)
     put(s, cstr, strlen(cstr));
 }
 
+/* In base 10 or 16. */
+static void put_number(struct space *s, uint64_t number, unsigned base)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number > 0);
+    put(s, digits + at, sizeof(digits) - at);
+}
+
 static void space_commit(struct space *s)
 {
     s->room.iov_len = s->used;
@@ -149,13 +160,12 @@ static void decide_framing(struct gate *g, int status, int64_t length)
 static void put_framing(struct space *s, const struct http_request *req,
                         int status, int64_t length)
 {
-    char line[64];
     if (req->is_reply_chunked) {
         put_str(s, "Transfer-Encoding: chunked\r\n");
     } else if (length >= 0 && status != 204 && status != 304) {
-        int n = snprintf(line, sizeof(line), "Content-Length: %lld\r\n",
-                         (long long)length);
-        put(s, line, (size_t)n);
+        put_str(s, "Content-Length: ");
+        put_number(s, (uint64_t)length, 10);
+        put_str(s, "\r\n");
     }
 }
 
@@ -165,7 +175,6 @@ enum status http_reply_begin(struct http_request *req, int status,
 {
     struct gate *g = gate_of(req);
     struct space s;
-    char line[64];
     CHECK(req->reply == REPLY_NONE && status >= 200 && status <= 999);
     if (!space_reserve(&s, g, head_bytes(headers, count)))
         return STATUS_NO_MEMORY;
@@ -176,10 +185,11 @@ enum status http_reply_begin(struct http_request *req, int status,
     if (!req->head.is_persistent || g->server->is_draining)
         g->must_close = true;
     decide_framing(g, status, length);
-    int n = snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", status,
-                     reason_of(status));
-    put(&s, line, (size_t)n);
-    put_str(&s, "Date: ");
+    put_str(&s, "HTTP/1.1 ");
+    put_number(&s, (uint64_t)status, 10);
+    put_str(&s, " ");
+    put_str(&s, reason_of(status));
+    put_str(&s, "\r\nDate: ");
     put_str(&s, server_date(g->server));
     put_str(&s, "\r\n");
     for (size_t i = 0; i < count; i++) {
@@ -201,22 +211,25 @@ enum status http_reply_begin(struct http_request *req, int status,
 
 /* ---- body and end ---- */
 
+/* Sixteen digits and two line ends, at most. */
+#define CHUNK_FRAME_BYTES 20
+
 enum status http_reply_write(struct http_request *req, const char *data,
                              size_t len)
 {
     struct gate *g = gate_of(req);
     struct space s;
-    char size[24];
     CHECK(req->reply == REPLY_BEGUN);
     if (len == 0 || req->is_reply_bodiless || req->is_gone || req->is_aborted)
         return STATUS_OK;
     if (req->reply_left >= 0 && (uint64_t)req->reply_left < len)
         return STATUS_TOO_LARGE;
-    int n = snprintf(size, sizeof(size), "%zx\r\n", len);
-    if (!space_reserve(&s, g, len + (size_t)n + 2))
+    if (!space_reserve(&s, g, len + CHUNK_FRAME_BYTES))
         return STATUS_NO_MEMORY;
-    if (req->is_reply_chunked)
-        put(&s, size, (size_t)n);
+    if (req->is_reply_chunked) {
+        put_number(&s, len, 16);
+        put(&s, "\r\n", 2);
+    }
     put(&s, data, len);
     if (req->is_reply_chunked)
         put(&s, "\r\n", 2);
