@@ -145,6 +145,7 @@ static void check_keys(struct policy_loader *l, const struct json_document *doc)
 static void compile(struct policy_loader *l, const struct json_document *doc,
                     struct policy_organisation *o)
 {
+    size_t errors = l->problems->errors;
     struct text mode = policy_member_text(l, doc, doc->root, "mode");
 
     o->is_shadow = text_is(mode, "shadow");
@@ -152,7 +153,8 @@ static void compile(struct policy_loader *l, const struct json_document *doc,
     policy_scope_load(l, doc, doc->root, &o->scope);
     policy_limits_load(l, doc, doc->root, o);
     load_body(l, doc, o);
-    warn_never(l, doc, o);
+    if (l->problems->errors == errors)
+        warn_never(l, doc, o);
 }
 
 void policy_organisation_load(struct policy_loader *l,
