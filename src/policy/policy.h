@@ -190,7 +190,9 @@ enum status policy_check_parameters(const struct policy_route *route,
 
 struct policy_facts {
     struct text sender;   /* "+1415..."; absent: unknown or none */
-    struct text consumer; /* absent: no consumers are configured */
+    struct text consumer; /* absent: no consumers are configured, ... */
+    bool any_consumer;    /* ... or nobody knows which one it will be (in
+                           * `chatgate validate`): each one's policies count */
     struct text client;   /* the client's address */
     struct text chat;     /* lower case; absent: none */
 };

@@ -155,7 +155,7 @@ bool policy_scope_covers(const struct policy_scope *s,
 bool policy_scope_meets(const struct policy_scope *s,
                         const struct policy_facts *facts)
 {
-    if (!s->consumers.is_any &&
+    if (!s->consumers.is_any && !facts->any_consumer &&
         (text_is_absent(facts->consumer) ||
          !policy_names_have(&s->consumers, facts->consumer)))
         return false;
