@@ -4,9 +4,10 @@
  *
  * A scan over the bytes of a JSON answer, by the same scan and yajl as a
  * request's body, without keeping any of it: the trace id, and chats with
- * the one handle that is the sender's. An answer that is no JSON, or is too
- * deep, or has a token too long, passes through all the same; the scan
- * just stops and has found what it had found.
+ * the one handle that is the sender's. An answer that is no JSON, or is nested
+ * deeper than 64, or has a string longer than 128 KiB (no answer of a chat API
+ * has; stepping over one would need a second tokenizer), passes through all
+ * the same; the scan just stops and has found what it had found.
  */
 #ifndef UPSTREAM_ANSWER_H
 #define UPSTREAM_ANSWER_H
@@ -16,7 +17,9 @@
 #include "base/status.h"
 #include "base/text.h"
 
-/* What to look for; from the contract, all borrowed, immutable. */
+/* What to look for; from the contract, all borrowed, immutable. Pointers that
+ * pick_target_parse() refuses, or chats whose members would be more than 8
+ * tokens deep, are never found: who loads the contract checks that. */
 struct answer_spec {
     const char *trace_id; /* JSON Pointer, "/trace_id"; or NULL */
     const char *chat;     /* where a chat stands: "", "/chat", "/chats/\*";
@@ -26,7 +29,9 @@ struct answer_spec {
 
 struct answer_scan;
 
-/* A chat with exactly one handle that is mine; texts valid in the call. */
+/* A chat with an id and exactly one handle that is mine and E.164, told when
+ * its object ends, whatever the order of its members; texts valid in the
+ * call. A chat that says one of these members twice is not told. */
 typedef void (*answer_chat_fn)(void *arg, struct text chat_id,
                                struct text number);
 
@@ -37,8 +42,9 @@ void answer_scan_free(struct answer_scan *s);
 void answer_scan_feed(struct answer_scan *s, const char *data, size_t len);
 void answer_scan_finish(struct answer_scan *s);
 
-/* Absent until found; at most 128 bytes, printable ASCII without spaces,
- * else it is not taken. Lives as long as the scan. */
+/* Absent until found, the first one if there are more; at most 128 bytes,
+ * printable ASCII without spaces, else it is not taken. Lives as long as the
+ * scan. */
 struct text answer_scan_trace_id(const struct answer_scan *s);
 
 #endif
