@@ -60,16 +60,14 @@ async function stop(part) {
 export async function startRig({ source, build, policy }) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chatgate-client.'));
   const file = (name) => path.join(dir, name);
-  const parts = [];
+  process.on('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
 
   const redisPort = await freePort();
   const redis = start('redis-server', ['redis-server', '--port', `${redisPort}`,
     '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir], file('redis.log'));
-  parts.push(redis);
   await waitFor(redis, /Ready to accept connections/);
 
   const stub = start('stub', [path.join(build, 'tests/stub/stub')], file('stub.log'));
-  parts.push(stub);
   const [, stubPort] = await waitFor(stub, /stub\.bound address=127\.0\.0\.1:(\d+)/);
 
   fs.mkdirSync(file('policies'));
@@ -85,7 +83,6 @@ export async function startRig({ source, build, policy }) {
   }));
   const gateway = start('chatgate',
     [path.join(build, 'chatgate'), 'serve', '-c', file('chatgate.json')], file('gateway.log'));
-  parts.push(gateway);
   const [, port] = await waitFor(gateway, /listener\.bound address=127\.0\.0\.1:(\d+)/);
 
   return {
@@ -100,12 +97,11 @@ export async function startRig({ source, build, policy }) {
     gatewayLog() {
       return fs.readFileSync(file('gateway.log'), 'utf8');
     },
-    // The gateway's exit status; everything is gone afterwards.
+    // The gateway's exit status.
     async stop() {
       const status = await stop(gateway);
       await stop(stub);
       await stop(redis);
-      fs.rmSync(dir, { recursive: true });
       return status;
     },
   };
