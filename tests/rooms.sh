@@ -30,10 +30,10 @@ main      base cli
 
 # HEADER: where it is at home, as prefixes of file names below src/.
 homes='
-event2/http          http/ admin/
-event2/bufferevent   http/ admin/
+event2/http          admin/
+event2/bufferevent   admin/
 event2/listener      http/ admin/
-event2/keyvalq       http/ admin/
+event2/keyvalq       admin/
 curl/                upstream/
 hiredis/             base/redis
 yajl/yajl_parse      schema/ base/json

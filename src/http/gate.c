@@ -64,11 +64,9 @@ static struct gate *gate_cast(void *arg)
     return g;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void receive(struct gate *g)
 {
-    struct gate *g = gate_cast(arg);
     struct http_server *s = g->server;
-    (void)fd, (void)what;
     ssize_t n = wire_read(&g->wire, s->scratch, sizeof(s->scratch));
     if (n > 0)
         intake_arrived(g, s->scratch, (size_t)n);
@@ -76,13 +74,23 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         intake_eof(g);
     else if (errno != EAGAIN && errno != EWOULDBLOCK)
         g->is_lost = true;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct gate *g = gate_cast(arg);
+    (void)fd, (void)what;
+    receive(g);
     settle(g);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
+    struct gate *g = gate_cast(arg);
     (void)fd, (void)what;
-    settle(gate_cast(arg));
+    if (g->wire.read_needs_output)
+        receive(g);
+    settle(g);
 }
 
 static bool has_takeable(const struct gate *g)
@@ -151,6 +159,8 @@ static bool wants_input(const struct gate *g)
 {
     if (g->is_eof || g->wire.fd < 0)
         return false;
+    if (g->wire.write_needs_input)
+        return true;
     switch (g->input) {
     case GATE_IDLE:
         return g->held_len == 0;
@@ -169,6 +179,12 @@ static bool wants_input(const struct gate *g)
 static size_t pending(const struct gate *g)
 {
     return g->out == NULL ? 0 : evbuffer_get_length(g->out);
+}
+
+static bool wants_output(const struct gate *g)
+{
+    return g->wire.read_needs_output ||
+           (pending(g) > 0 && !g->wire.write_needs_input);
 }
 
 static void start_timer(struct gate *g)
@@ -230,10 +246,13 @@ struct gate *gate_new(struct http_server *s, int fd,
         close(fd);
         return NULL;
     }
+    if (wire_open(&g->wire, fd, s->settings.tls) != STATUS_OK) {
+        free(g);
+        return NULL;
+    }
     MAGIC_SET(g, GATE_MAGIC);
     g->server = s;
     g->timer_at = g->in_deadline = g->out_deadline = NEVER;
-    wire_open(&g->wire, fd);
     take_peer(g, peer);
     event_assign(&g->readable, s->base, fd, EV_READ | EV_PERSIST, on_readable,
                  g);
@@ -400,7 +419,7 @@ static void settle(struct gate *g)
     if (g->wire.fd < 0)
         return;
     watch(&g->readable, &g->is_reading, wants_input(g));
-    watch(&g->writable, &g->is_writing, pending(g) > 0);
+    watch(&g->writable, &g->is_writing, wants_output(g));
     if (has_takeable(g))
         gate_wake(g);
     start_timer(g);

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "http/gate.h"
+#include "http/tls.h"
 
 #define SERVER_MAGIC 0x48535256u /* "HSRV" */
 
@@ -125,7 +126,7 @@ enum status http_server_new(struct event_base *base, const struct clock *clock,
     MAGIC_SET(s, SERVER_MAGIC);
     s->base = base;
     s->clock = clock;
-    s->settings = *settings;
+    http_server_configure(s, settings);
     s->handler = handler;
     s->arg = arg;
     LIST_INIT(&s->gates);
@@ -158,7 +159,10 @@ enum status http_server_accept(struct http_server *s, int fd)
 void http_server_configure(struct http_server *s,
                            const struct http_settings *settings)
 {
+    struct http_tls *old = s->settings.tls;
     s->settings = *settings;
+    http_tls_ref(s->settings.tls);
+    http_tls_unref(old);
 }
 
 static void close_listeners(struct http_server *s)
@@ -193,6 +197,7 @@ void http_server_free(struct http_server *s)
     close_listeners(s);
     while ((g = LIST_FIRST(&s->gates)) != NULL)
         gate_free(g);
+    http_tls_unref(s->settings.tls);
     MAGIC_CLEAR(s);
     free(s);
 }

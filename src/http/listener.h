@@ -9,15 +9,12 @@
 #include <sys/queue.h>
 
 #include "http/server.h"
+#include "http/wire.h"
 
 struct evconnlistener;
 struct gate;
 
 LIST_HEAD(gate_list, gate);
-
-/* What one read(2) may bring; also what a paused or waiting connection holds
- * at most, beside an unfinished head. */
-#define SERVER_READ_BYTES (16 * 1024)
 
 #define SERVER_MAX_LISTENERS 16
 
@@ -37,7 +34,9 @@ struct http_server {
     struct http_counters counters;
     wall_us date_at; /* the second that `date` shows */
     char date[32];   /* RFC 9110 section 5.6.7 */
-    char scratch[SERVER_READ_BYTES];
+    /* What one read may bring; also what a paused or waiting connection holds
+     * at most, beside an unfinished head. */
+    char scratch[WIRE_READ_BYTES];
 };
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT", made once a second. */

@@ -86,8 +86,7 @@ mono_us http_request_started(const struct http_request *req)
 
 bool http_request_is_tls(const struct http_request *req)
 {
-    (void)req;
-    return false;
+    return gate_of(req)->wire.ssl != NULL;
 }
 
 void http_request_continue(struct http_request *req)

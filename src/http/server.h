@@ -48,6 +48,7 @@
 
 struct http_server;
 struct http_request;
+struct http_tls; /* http/tls.h */
 
 struct http_settings {
     int64_t max_body_bytes;
@@ -55,6 +56,9 @@ struct http_settings {
     size_t max_connections; /* of this server (one worker's share) */
     int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us,
         send_timeout_us;
+    /* For connections from now on; NULL: plain. The server takes a reference
+     * of its own. */
+    struct http_tls *tls;
 };
 
 struct http_handler {
