@@ -27,6 +27,9 @@
 #include "schema/scan.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/check.h"
 
@@ -136,6 +139,9 @@ struct piece {
     const uint8_t *token;
     const uint8_t *at;
     const uint8_t *end;
+    /* A look ahead of `at`, in pieces of BLOCK_BYTES or more. */
+    const uint8_t *block;
+    uint64_t special; /* bit i: block[i] is not plain in a string */
 };
 
 void scan_init(struct scan *s, const struct scan_limits *limits,
@@ -356,39 +362,87 @@ static enum status scan_misfit(struct scan *s, struct piece *p,
 
 /* ---- strings ---- */
 
+#define BLOCK_BYTES 64
+
 typedef int8_t lanes __attribute__((vector_size(16)));
 
-/* Which byte of eight, in memory order, is the first that is not 0. */
-static size_t first_lane(uint64_t mask)
+/* A lane is all ones where the byte is not a plain character of a string: a
+ * quote, a backslash, a control byte, or one outside ASCII (as a signed byte,
+ * those are below the space too). Else it is 0. */
+static inline lanes lanes_special(const uint8_t *at)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return (size_t)__builtin_ctzll(mask) / 8;
+    lanes v;
+
+    memcpy(&v, at, sizeof(v));
+    return (v == '"') | (v == '\\') | (v < ' ');
+}
+
+/* One bit a lane, the first lowest. */
+static inline uint64_t lanes_bits(lanes v)
+{
+#ifdef __SSE2__
+    return (uint64_t)_mm_movemask_epi8((__m128i)v);
 #else
-    return (size_t)__builtin_clzll(mask) / 8;
+    /* Lane i keeps bit i of eight; the product adds all of them up in its
+     * highest byte. */
+    const uint64_t diagonal = 0x8040201008040201, sum = 0x0101010101010101;
+    uint64_t half[2];
+
+    memcpy(half, &v, sizeof(half));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    half[0] = __builtin_bswap64(half[0]);
+    half[1] = __builtin_bswap64(half[1]);
+#endif
+    return ((half[0] & diagonal) * sum >> 56) |
+           ((half[1] & diagonal) * sum >> 56) << 8;
 #endif
 }
 
-/* The first byte in [at, end) that is not a plain character of a string: a
- * quote, a backslash, a control byte, or one outside ASCII; or `end`. */
-static inline const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
+/* The first byte in [at, end) that is not plain, or `end`. */
+static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
 {
-    while (end - at >= (ptrdiff_t)sizeof(lanes)) {
-        lanes v, hit;
-        uint64_t half[2];
+    for (; end - at >= (ptrdiff_t)sizeof(lanes); at += sizeof(lanes)) {
+        uint64_t bits = lanes_bits(lanes_special(at));
 
-        memcpy(&v, at, sizeof(v));
-        /* As signed bytes all beyond ASCII are below the space too. */
-        hit = (v == '"') | (v == '\\') | (v < ' ');
-        memcpy(half, &hit, sizeof(half));
-        if (half[0])
-            return at + first_lane(half[0]);
-        if (half[1])
-            return at + 8 + first_lane(half[1]);
-        at += sizeof(lanes);
+        if (bits)
+            return at + __builtin_ctzll(bits);
     }
     while (at < end && *at >= ' ' && *at < 0x80 && *at != '"' && *at != '\\')
         at++;
     return at;
+}
+
+static void piece_look(struct piece *p, const uint8_t *block)
+{
+    uint64_t special = 0;
+
+    for (size_t i = 0; i < BLOCK_BYTES; i += sizeof(lanes))
+        special |= lanes_bits(lanes_special(block + i)) << i;
+    p->block = block;
+    p->special = special;
+}
+
+/* plain_end() up to the end of the piece, where the block shows nothing. */
+static const uint8_t *piece_plain_end(struct piece *p, const uint8_t *at)
+{
+    if (p->end - p->data < BLOCK_BYTES)
+        return plain_end(at, p->end);
+    while (at < p->end) {
+        const uint8_t *behind = p->block + BLOCK_BYTES;
+        uint64_t bits = 0;
+
+        if (at < behind) {
+            bits = p->special >> (at - p->block);
+            if (bits)
+                return at + __builtin_ctzll(bits);
+            at = behind;
+        } else if (p->end - at < BLOCK_BYTES) {
+            piece_look(p, p->end - BLOCK_BYTES);
+        } else {
+            piece_look(p, at - behind < BLOCK_BYTES ? behind : at);
+        }
+    }
+    return p->end;
 }
 
 static int hex_value(uint8_t c)
@@ -607,30 +661,68 @@ static enum status begin_scalar(struct scan *s, struct piece *p)
     return scan_literal(s, p);
 }
 
-/* Pass over what needs no state: punctuation, and strings that are plain and
- * whole in this piece, as most are. */
+/* The end of a whole number without sign, fraction and exponent that begins
+ * at `at` and is followed by a comma or a bracket; or NULL. */
+static inline const uint8_t *short_number_end(const uint8_t *at,
+                                              const uint8_t *end)
+{
+    const uint8_t *digit = at;
+
+    while (digit < end && digit_of[*digit] != 0 &&
+           digit_of[*digit] <= DIGIT_OTHER)
+        digit++;
+    if (digit == end || digit == at || (*at == '0' && digit - at > 1) ||
+        kind_of[*digit] < KIND_MARK || kind_of[*digit] == KIND_OPEN)
+        return NULL;
+    return digit;
+}
+
+/* Pass over what needs no state: punctuation, and tokens that are plain and
+ * whole in this piece, as most are. Where a string ends is read off a block
+ * that was looked at before, whose comparisons need not wait until it is
+ * known where the string before it ended. */
 static void scan_easy(struct scan *s, struct piece *p)
 {
-    const uint8_t *at = p->at, *end = p->end, *close;
-    const size_t max = s->limits.max_token_bytes;
+    const uint8_t *at = p->at, *end = p->end, *block = p->block, *next;
+    uint64_t special = p->special, bits;
+    const size_t max_string = s->limits.max_token_bytes;
     uint32_t depth = s->depth;
     uint8_t kind;
 
     while (at < end) {
         kind = kind_of[*at];
         if (kind == KIND_QUOTE) {
-            close = plain_end(at + 1, end);
-            if (close == end || *close != '"' || (size_t)(close - at) > max)
+            next = at + 1;
+            bits = next - block < BLOCK_BYTES ? special >> (next - block) : 0;
+            if (bits) {
+                next += __builtin_ctzll(bits);
+            } else {
+                next = piece_plain_end(p, next);
+                block = p->block;
+                special = p->special;
+                if (next == end)
+                    break;
+            }
+            if (*next != '"' || (size_t)(next - at) > max_string)
                 break;
-            at = close + 1;
+            at = next + 1;
+            if (at < end && (*at == ',' || *at == ':'))
+                at++;
+        } else if (kind == KIND_OPEN) {
+            if (depth >= s->limits.max_depth)
+                break;
+            depth++;
+            at++;
+        } else if (kind == KIND_CLOSE) {
+            depth -= depth > 0;
+            at++;
         } else if (kind >= KIND_SPACE) {
-            depth -= kind == KIND_CLOSE && depth > 0;
-            depth += kind == KIND_OPEN;
-            if (depth > s->limits.max_depth)
-                break;
             at++;
         } else {
-            break;
+            next = kind == KIND_NUMBER ? short_number_end(at, end) : NULL;
+            if (!next || (size_t)(next - at) > s->limits.max_number_bytes)
+                break;
+            at = next;
         }
     }
     p->at = at;
@@ -686,19 +778,21 @@ static enum status scan_piece(struct scan *s, struct piece *p)
 enum status scan_feed(struct scan *s, const char *data, size_t len)
 {
     const uint8_t *begin = (const uint8_t *)data;
-    struct piece p = {begin, begin, begin, begin, begin + len};
+    struct piece p = {begin, begin, begin, begin, begin + len, begin, 0};
     const uint8_t *whole;
     enum status status;
 
     if (s->stopped != STATUS_OK || len == 0)
         return s->stopped;
+    if (len >= BLOCK_BYTES)
+        piece_look(&p, begin);
     status = scan_piece(s, &p);
     if (status != STATUS_OK)
         return status;
     s->offset += len;
     whole = s->state == BETWEEN ? p.end : p.token;
     status = scan_send(s, p.sent, (size_t)(whole - p.sent));
-    if (status == STATUS_OK && s->state != STRAY)
+    if (status == STATUS_OK && s->state != STRAY && whole < p.end)
         status = buffer_append(&s->held, whole, (size_t)(p.end - whole));
     return status == STATUS_OK ? status : scan_stop(s, status);
 }
@@ -714,7 +808,7 @@ static bool is_whole(const struct scan *s)
 enum status scan_finish(struct scan *s)
 {
     static const uint8_t none;
-    struct piece p = {&none, &none, &none, &none, &none};
+    struct piece p = {&none, &none, &none, &none, &none, &none, 0};
 
     if (s->stopped != STATUS_OK)
         return s->stopped;
