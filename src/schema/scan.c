@@ -27,11 +27,9 @@
 #include "schema/scan.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/check.h"
+#include "schema/plain.h"
 
 /* A larger buffer is given back once its token is with the sink. */
 #define HELD_KEEP_BYTES 4096
@@ -139,9 +137,7 @@ struct piece {
     const uint8_t *token;
     const uint8_t *at;
     const uint8_t *end;
-    /* A look ahead of `at`, in pieces of BLOCK_BYTES or more. */
-    const uint8_t *block;
-    uint64_t special; /* bit i: block[i] is not plain in a string */
+    struct plain_block ahead;
 };
 
 void scan_init(struct scan *s, const struct scan_limits *limits,
@@ -258,86 +254,19 @@ static enum status token_end(struct scan *s, struct piece *p)
     return STATUS_OK;
 }
 
-/* ---- UTF-8 ---- */
-
-/* `lead` is 0x80 or above: take it as the first byte of a sequence. The
- * second byte's range excludes overlong forms, surrogates and what is above
- * U+10FFFF (RFC 3629 section 4). */
-static bool utf8_begin(struct scan *s, uint8_t lead)
-{
-    if (lead < 0xC2 || lead > 0xF4)
-        return false;
-    s->utf8_low = 0x80;
-    s->utf8_high = 0xBF;
-    if (lead < 0xE0) {
-        s->utf8_left = 1;
-        s->code_point = lead & 0x1F;
-    } else if (lead < 0xF0) {
-        s->utf8_left = 2;
-        s->code_point = lead & 0x0F;
-        if (lead == 0xE0)
-            s->utf8_low = 0xA0;
-        else if (lead == 0xED)
-            s->utf8_high = 0x9F;
-    } else {
-        s->utf8_left = 3;
-        s->code_point = lead & 0x07;
-        if (lead == 0xF0)
-            s->utf8_low = 0x90;
-        else if (lead == 0xF4)
-            s->utf8_high = 0x8F;
-    }
-    return true;
-}
-
-static bool utf8_continue(struct scan *s, uint8_t byte)
-{
-    if (byte < s->utf8_low || byte > s->utf8_high)
-        return false;
-    s->utf8_low = 0x80;
-    s->utf8_high = 0xBF;
-    s->utf8_left--;
-    s->code_point = s->code_point << 6 | (byte & 0x3F);
-    return true;
-}
-
-static bool is_continuation(uint8_t byte)
-{
-    return (byte & 0xC0) == 0x80;
-}
-
-/* The length of the sequence at `p`, of which 4 bytes can be read; 0 when it
- * is not well-formed. The same rules as above, for many at a time. */
-static size_t utf8_length(const uint8_t *p)
-{
-    if (p[0] < 0xC2 || !is_continuation(p[1]))
-        return 0;
-    if (p[0] < 0xE0)
-        return 2;
-    if (!is_continuation(p[2]))
-        return 0;
-    if (p[0] < 0xF0) {
-        if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F))
-            return 0;
-        return 3;
-    }
-    if (!is_continuation(p[3]) || (p[0] == 0xF0 && p[1] < 0x90) ||
-        p[0] > 0xF4 || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return 4;
-}
+/* ---- outside strings ---- */
 
 /* A character that stands outside strings: an error in any case, but which
  * one shows only when it is whole. */
 static enum status scan_stray(struct scan *s, struct piece *p)
 {
     for (; p->at < p->end; p->at++) {
-        if (!(s->utf8_left == 0 ? utf8_begin(s, *p->at)
-                                : utf8_continue(s, *p->at)))
+        if (!(s->utf8.left == 0 ? utf8_begin(&s->utf8, *p->at)
+                                : utf8_continue(&s->utf8, *p->at)))
             return fail_utf8(s, p);
-        if (s->utf8_left > 0)
+        if (s->utf8.left > 0)
             continue;
-        if (s->code_point == 0xFEFF)
+        if (s->utf8.code_point == 0xFEFF)
             return scan_fail(s, p, "json.utf8",
                              "a byte order mark is not allowed");
         return fail_syntax(s, p,
@@ -356,94 +285,11 @@ static enum status scan_misfit(struct scan *s, struct piece *p,
     if (s->state == BETWEEN)
         p->token = p->at;
     s->state = STRAY;
-    s->utf8_left = 0;
+    s->utf8.left = 0;
     return scan_stray(s, p);
 }
 
 /* ---- strings ---- */
-
-#define BLOCK_BYTES 64
-
-typedef int8_t lanes __attribute__((vector_size(16)));
-
-/* A lane is all ones where the byte is not a plain character of a string: a
- * quote, a backslash, a control byte, or one outside ASCII (as a signed byte,
- * those are below the space too). Else it is 0. */
-static inline lanes lanes_special(const uint8_t *at)
-{
-    lanes v;
-
-    memcpy(&v, at, sizeof(v));
-    return (v == '"') | (v == '\\') | (v < ' ');
-}
-
-/* One bit a lane, the first lowest. */
-static inline uint64_t lanes_bits(lanes v)
-{
-#ifdef __SSE2__
-    return (uint64_t)_mm_movemask_epi8((__m128i)v);
-#else
-    /* Lane i keeps bit i of eight; the product adds all of them up in its
-     * highest byte. */
-    const uint64_t diagonal = 0x8040201008040201, sum = 0x0101010101010101;
-    uint64_t half[2];
-
-    memcpy(half, &v, sizeof(half));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    half[0] = __builtin_bswap64(half[0]);
-    half[1] = __builtin_bswap64(half[1]);
-#endif
-    return ((half[0] & diagonal) * sum >> 56) |
-           ((half[1] & diagonal) * sum >> 56) << 8;
-#endif
-}
-
-/* The first byte in [at, end) that is not plain, or `end`. */
-static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
-{
-    for (; end - at >= (ptrdiff_t)sizeof(lanes); at += sizeof(lanes)) {
-        uint64_t bits = lanes_bits(lanes_special(at));
-
-        if (bits)
-            return at + __builtin_ctzll(bits);
-    }
-    while (at < end && *at >= ' ' && *at < 0x80 && *at != '"' && *at != '\\')
-        at++;
-    return at;
-}
-
-static void piece_look(struct piece *p, const uint8_t *block)
-{
-    uint64_t special = 0;
-
-    for (size_t i = 0; i < BLOCK_BYTES; i += sizeof(lanes))
-        special |= lanes_bits(lanes_special(block + i)) << i;
-    p->block = block;
-    p->special = special;
-}
-
-/* plain_end() up to the end of the piece, where the block shows nothing. */
-static const uint8_t *piece_plain_end(struct piece *p, const uint8_t *at)
-{
-    if (p->end - p->data < BLOCK_BYTES)
-        return plain_end(at, p->end);
-    while (at < p->end) {
-        const uint8_t *behind = p->block + BLOCK_BYTES;
-        uint64_t bits = 0;
-
-        if (at < behind) {
-            bits = p->special >> (at - p->block);
-            if (bits)
-                return at + __builtin_ctzll(bits);
-            at = behind;
-        } else if (p->end - at < BLOCK_BYTES) {
-            piece_look(p, p->end - BLOCK_BYTES);
-        } else {
-            piece_look(p, at - behind < BLOCK_BYTES ? behind : at);
-        }
-    }
-    return p->end;
-}
 
 static int hex_value(uint8_t c)
 {
@@ -512,8 +358,6 @@ static enum status scan_escape(struct scan *s, struct piece *p)
 static enum status scan_special(struct scan *s, struct piece *p,
                                 const uint8_t *stop)
 {
-    size_t n;
-
     if (*p->at == '\\') {
         s->state = STRING_ESCAPE;
         p->at++;
@@ -522,15 +366,10 @@ static enum status scan_special(struct scan *s, struct piece *p,
     if (*p->at < ' ')
         return fail_syntax(s, p,
                            "a control character in a string is not escaped");
-    while (stop - p->at >= 4 && *p->at >= 0x80) {
-        n = utf8_length(p->at);
-        if (n == 0)
-            break;
-        p->at += n;
-    }
+    p->at = utf8_skip(p->at, stop);
     if (p->at == stop || *p->at < 0x80)
         return STATUS_OK;
-    if (!utf8_begin(s, *p->at))
+    if (!utf8_begin(&s->utf8, *p->at))
         return fail_utf8(s, p);
     s->state = STRING_SEQUENCE;
     p->at++;
@@ -553,9 +392,9 @@ static enum status scan_string(struct scan *s, struct piece *p)
                 break;
             status = scan_special(s, p, stop);
         } else if (s->state == STRING_SEQUENCE) {
-            if (!utf8_continue(s, *p->at))
+            if (!utf8_continue(&s->utf8, *p->at))
                 return fail_utf8(s, p);
-            if (s->utf8_left == 0)
+            if (s->utf8.left == 0)
                 s->state = STRING;
             p->at++;
         } else {
@@ -678,13 +517,11 @@ static inline const uint8_t *short_number_end(const uint8_t *at,
 }
 
 /* Pass over what needs no state: punctuation, and tokens that are plain and
- * whole in this piece, as most are. Where a string ends is read off a block
- * that was looked at before, whose comparisons need not wait until it is
- * known where the string before it ended. */
+ * whole in this piece, as most are. */
 static void scan_easy(struct scan *s, struct piece *p)
 {
-    const uint8_t *at = p->at, *end = p->end, *block = p->block, *next;
-    uint64_t special = p->special, bits;
+    const uint8_t *at = p->at, *end = p->end, *next;
+    struct plain_block ahead = p->ahead; /* in registers */
     const size_t max_string = s->limits.max_token_bytes;
     uint32_t depth = s->depth;
     uint8_t kind;
@@ -692,18 +529,8 @@ static void scan_easy(struct scan *s, struct piece *p)
     while (at < end) {
         kind = kind_of[*at];
         if (kind == KIND_QUOTE) {
-            next = at + 1;
-            bits = next - block < BLOCK_BYTES ? special >> (next - block) : 0;
-            if (bits) {
-                next += __builtin_ctzll(bits);
-            } else {
-                next = piece_plain_end(p, next);
-                block = p->block;
-                special = p->special;
-                if (next == end)
-                    break;
-            }
-            if (*next != '"' || (size_t)(next - at) > max_string)
+            next = plain_block_end(&ahead, at + 1);
+            if (next == end || *next != '"' || (size_t)(next - at) > max_string)
                 break;
             at = next + 1;
             if (at < end && (*at == ',' || *at == ':'))
@@ -726,6 +553,7 @@ static void scan_easy(struct scan *s, struct piece *p)
         }
     }
     p->at = at;
+    p->ahead = ahead;
     s->depth = depth;
 }
 
@@ -778,14 +606,19 @@ static enum status scan_piece(struct scan *s, struct piece *p)
 enum status scan_feed(struct scan *s, const char *data, size_t len)
 {
     const uint8_t *begin = (const uint8_t *)data;
-    struct piece p = {begin, begin, begin, begin, begin + len, begin, 0};
+    struct piece p = {
+        .data = begin,
+        .sent = begin,
+        .token = begin,
+        .at = begin,
+        .end = begin + len,
+    };
     const uint8_t *whole;
     enum status status;
 
     if (s->stopped != STATUS_OK || len == 0)
         return s->stopped;
-    if (len >= BLOCK_BYTES)
-        piece_look(&p, begin);
+    plain_block_init(&p.ahead, p.at, p.end);
     status = scan_piece(s, &p);
     if (status != STATUS_OK)
         return status;
@@ -808,7 +641,11 @@ static bool is_whole(const struct scan *s)
 enum status scan_finish(struct scan *s)
 {
     static const uint8_t none;
-    struct piece p = {&none, &none, &none, &none, &none, &none, 0};
+    struct piece p = {.data = &none,
+                      .sent = &none,
+                      .token = &none,
+                      .at = &none,
+                      .end = &none};
 
     if (s->stopped != STATUS_OK)
         return s->stopped;

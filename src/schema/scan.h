@@ -29,6 +29,7 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "schema/utf8.h"
 
 struct scan_limits {
     uint32_t max_depth;        /* open arrays and objects */
@@ -74,12 +75,11 @@ struct scan {
     uint64_t offset;    /* of the piece's first byte; then as scan_offset() */
     uint32_t depth;
     uint32_t token_bytes; /* of the token under way, in earlier pieces */
-    uint32_t code_point;  /* of the character or \u escape under way */
+    uint32_t code_point;  /* of the \u escape under way */
+    struct utf8 utf8;     /* the character under way */
     uint8_t state;
     uint8_t escape_left; /* hex digits due */
     bool is_pair;        /* a high surrogate stands before the escape */
-    uint8_t utf8_left, utf8_low,
-        utf8_high;       /* bytes due; the next one's range */
     bool has_token;      /* anything but white space was seen */
     const char *literal; /* the one under way */
     const char *rule, *message;
