@@ -93,19 +93,11 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     settle(g);
 }
 
-static bool has_takeable(const struct gate *g)
-{
-    return g->held_len > 0 &&
-           (g->input == GATE_IDLE || g->input == GATE_DRAIN ||
-            (g->input == GATE_BODY && !g->req.is_paused));
-}
-
 static void on_work(evutil_socket_t fd, short what, void *arg)
 {
     struct gate *g = gate_cast(arg);
     (void)fd, (void)what;
-    if (has_takeable(g) && !g->is_lost)
-        intake_take_held(g);
+    intake_resume(g);
     settle(g);
 }
 
@@ -420,7 +412,7 @@ static void settle(struct gate *g)
         return;
     watch(&g->readable, &g->is_reading, wants_input(g));
     watch(&g->writable, &g->is_writing, wants_output(g));
-    if (has_takeable(g))
+    if (intake_can_resume(g))
         gate_wake(g);
     start_timer(g);
 }

@@ -90,6 +90,7 @@ struct gate {
     size_t held_len, held_size;
     struct evbuffer *out; /* made at the first answer */
     int64_t drain_left;
+    bool is_served;  /* the first request has been answered */
     bool must_close; /* after the answer at hand */
     bool is_shut;    /* we have said that nothing more comes */
     bool is_eof;     /* the client will send no more */
@@ -126,7 +127,9 @@ struct evbuffer *gate_out(struct gate *g);
 /* Bytes came: take what the state allows, hold the rest. */
 void intake_arrived(struct gate *g, const char *data, size_t len);
 /* The state has changed: take of what is held. */
-void intake_take_held(struct gate *g);
+void intake_resume(struct gate *g);
+/* There is something held that the state allows to be taken. */
+bool intake_can_resume(const struct gate *g);
 /* The client has sent all it will. */
 void intake_eof(struct gate *g);
 /* in_deadline has passed. */

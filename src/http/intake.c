@@ -180,11 +180,11 @@ static size_t take_head(struct gate *g, const char *data, size_t len)
     struct http_server *s = g->server;
     size_t max = s->settings.max_head_bytes;
     if (g->input == GATE_IDLE) {
-        mono_us deadline = s->now + s->settings.header_timeout_us;
         g->input = GATE_HEAD;
         g->req.started = s->now;
-        if (deadline < g->in_deadline)
-            g->in_deadline = deadline;
+        /* That of the first head runs since the connection was accepted. */
+        if (g->is_served)
+            g->in_deadline = s->now + s->settings.header_timeout_us;
         head_scan_init(&g->scan);
     }
     /* Never looks further than a head may reach, so that the verdict is the
@@ -308,8 +308,13 @@ static size_t take(struct gate *g, const char *data, size_t len)
     return used;
 }
 
+bool intake_can_resume(const struct gate *g)
+{
+    return g->held_len > 0 && g->input != GATE_HEAD && can_take(g);
+}
+
 /* `held` is taken off the gate meanwhile: what is called may drop it. */
-void intake_take_held(struct gate *g)
+static void take_held(struct gate *g)
 {
     struct http_counters *counters = &g->server->counters;
     char *data = g->held;
@@ -329,13 +334,25 @@ void intake_take_held(struct gate *g)
     g->held_size = size;
 }
 
+/* The end of input was seen while the request before was under way: it counts
+ * when what had come before it is used up. */
+void intake_resume(struct gate *g)
+{
+    if (intake_can_resume(g))
+        take_held(g);
+    if (!g->is_eof || g->is_over || g->is_lost)
+        return;
+    if (g->input == GATE_HEAD || (g->held_len == 0 && can_take(g)))
+        intake_eof(g);
+}
+
 void intake_arrived(struct gate *g, const char *data, size_t len)
 {
     if (g->held_len > 0) {
         if (!hold(g, data, len))
             g->is_lost = true;
         else
-            intake_take_held(g);
+            take_held(g);
         return;
     }
     size_t used = take(g, data, len);
@@ -346,6 +363,7 @@ void intake_arrived(struct gate *g, const char *data, size_t len)
 void intake_next(struct gate *g)
 {
     g->input = GATE_IDLE;
+    g->is_served = true;
     g->in_deadline = g->server->now + g->server->settings.keepalive_timeout_us;
     if (g->is_eof && g->held_len == 0)
         g->is_over = true;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "http/gate.h"
+#include "http/octets.h"
 
 static const struct reason {
     int status;
@@ -113,13 +114,14 @@ static void space_commit(struct space *s)
 
 /* ---- head ---- */
 
-static void check_header(const struct http_header *h)
+/* What an upstream says must not become a line of its own here. */
+static bool are_headers(const struct http_header *headers, size_t count)
 {
-    CHECK(h->name.len > 0 && memchr(h->name.data, '\r', h->name.len) == NULL &&
-          memchr(h->name.data, '\n', h->name.len) == NULL);
-    CHECK(h->value.len == 0 ||
-          (memchr(h->value.data, '\r', h->value.len) == NULL &&
-           memchr(h->value.data, '\n', h->value.len) == NULL));
+    for (size_t i = 0; i < count; i++)
+        if (!octets_are_token(headers[i].name) ||
+            !octets_are(headers[i].value, OCTET_VALUE))
+            return false;
+    return true;
 }
 
 /* Status line, Date, framing and connection: with room to spare. */
@@ -129,7 +131,6 @@ static size_t head_bytes(const struct http_header *headers, size_t count)
 {
     size_t bytes = OWN_LINES_BYTES;
     for (size_t i = 0; i < count; i++) {
-        check_header(&headers[i]);
         bytes += headers[i].name.len + headers[i].value.len + 4;
     }
     return bytes;
@@ -175,7 +176,9 @@ enum status http_reply_begin(struct http_request *req, int status,
 {
     struct gate *g = gate_of(req);
     struct space s;
-    CHECK(req->reply == REPLY_NONE && status >= 200 && status <= 999);
+    CHECK(req->reply == REPLY_NONE);
+    if (status < 200 || status > 999 || !are_headers(headers, count))
+        return STATUS_INVALID;
     if (!space_reserve(&s, g, head_bytes(headers, count)))
         return STATUS_NO_MEMORY;
     req->reply = REPLY_BEGUN;

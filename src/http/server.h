@@ -133,10 +133,12 @@ void http_request_pause(struct http_request *req, bool paused);
 
 #define HTTP_REPLY_LOW (16 * 1024)
 
-/* Names and values are checked tokens (the caller's duty; a CR or LF in a
- * value is a CHECK). Content-Length, Transfer-Encoding, Connection and Date
- * are made here. `length` -1: unknown (chunked, or until close on 1.0).
- * Statuses 1xx, 204 and 304, and HEAD, carry no body. */
+/* Content-Length, Transfer-Encoding, Connection and Date are made here, and
+ * not to be among `headers`. `length` -1: unknown (chunked, or until close on
+ * 1.0). 204 and 304, and answers to HEAD, carry no body: what is written is
+ * thrown away. STATUS_INVALID: a status below 200, a name that is no token, a
+ * control byte in a value; STATUS_NO_MEMORY. Nothing is sent then, and another
+ * answer may be begun. */
 enum status http_reply_begin(struct http_request *req, int status,
                              const struct http_header *headers, size_t count,
                              int64_t length) MUST_CHECK;

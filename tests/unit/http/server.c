@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -671,6 +672,81 @@ START_TEST(a_large_answer_waits_for_a_slow_reader)
 }
 END_TEST
 
+START_TEST(headers_that_would_break_the_answer_are_not_sent)
+{
+    static const struct http_header bad[] = {
+        {TEXT("X-A"), TEXT("a\r\nX-B: b")}, {TEXT("X-A"), TEXT("a\nb")},
+        {TEXT("X-A"), TEXT("a\rb")},        {TEXT("X-A"), TEXT("a\0b")},
+        {TEXT("X A"), TEXT("a")},           {TEXT(""), TEXT("a")},
+        {TEXT("X-A:"), TEXT("a")},
+    };
+    rig_start(&rig);
+    int fd = client_open(&rig);
+    client_send_str(&rig, fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_run(&rig, 2);
+    ck_assert_ptr_nonnull(rig.latest);
+    struct http_request *req = rig.latest->req;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_int_eq(http_reply_begin(req, 200, &bad[i], 1, 0),
+                         STATUS_INVALID);
+    ck_assert_int_eq(http_reply_begin(req, 101, NULL, 0, 0), STATUS_INVALID);
+    rig_answer(&rig, "good");
+    struct answer a = client_read(&rig, fd, "good", 1);
+    ASSERT_HAS(a, "HTTP/1.1 200 ");
+    ASSERT_LACKS(a, "X-A");
+    free(a.data);
+    client_close(fd);
+}
+END_TEST
+
+START_TEST(more_than_promised_is_not_sent)
+{
+    rig_start(&rig);
+    int fd = client_open(&rig);
+    client_send_str(&rig, fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_run(&rig, 2);
+    struct http_request *req = rig.latest->req;
+    ck_assert_int_eq(http_reply_begin(req, 200, NULL, 0, 4), STATUS_OK);
+    ck_assert_int_eq(http_reply_write(req, "fiver", 5), STATUS_TOO_LARGE);
+    ck_assert_int_eq(http_reply_write(req, "four", 4), STATUS_OK);
+    ck_assert_int_eq(http_reply_write(req, "!", 1), STATUS_TOO_LARGE);
+    http_reply_end(req);
+    struct answer a = client_read(&rig, fd, "four", 1);
+    ASSERT_HAS(a, "\r\n\r\nfour");
+    ASSERT_LACKS(a, "fiver");
+    ck_assert(!a.is_closed);
+    free(a.data);
+    client_close(fd);
+}
+END_TEST
+
+START_TEST(a_unix_socket_serves_too)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    rig_start(&rig);
+    snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/rig-%d",
+             (int)getpid());
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(fd, 4), 0);
+    ck_assert_int_eq(http_server_accept(rig.server, fd), STATUS_OK);
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(
+        connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
+    unlink(address.sun_path);
+    client_send_str(&rig, client, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_run(&rig, 2);
+    ck_assert_ptr_nonnull(rig.latest);
+    ck_assert_int_eq(http_request_peer(rig.latest->req)->sa_family, AF_UNIX);
+    ck_assert_str_eq(http_request_peer_text(rig.latest->req), "unix");
+    rig_answer(&rig, "held");
+    struct answer a = client_read(&rig, client, "held", 1);
+    ASSERT_HAS(a, "held");
+    free(a.data);
+    client_close(client);
+}
+END_TEST
+
 /* ---- pausing ---- */
 
 START_TEST(a_paused_body_stops_and_goes_on)
@@ -767,6 +843,48 @@ START_TEST(a_client_that_shuts_its_side_gets_its_answer)
     free(a.data);
     client_close(fd);
     ASSERT_LOG("begin GET /hold|end none|done|begin GET /echo|end none|done|");
+}
+END_TEST
+
+/* The end of input is seen while the first request is under way, and must
+ * not be forgotten when the second one is read. */
+START_TEST(what_breaks_off_behind_a_request_is_refused_in_its_turn)
+{
+    static const char *const rests[] = {"GET /echo HT",
+                                        "POST /echo HTTP/1.1\r\nHost: h\r\n"
+                                        "Content-Length: 5\r\n\r\nhe"};
+    rig_start(&rig);
+    for (int i = 0; i < 2; i++) {
+        int fd = client_open(&rig);
+        client_send_str(&rig, fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+        client_send_str(&rig, fd, rests[i]);
+        shutdown(fd, SHUT_WR);
+        rig_run(&rig, 5);
+        rig_answer(&rig, "held");
+        struct answer a = client_read(&rig, fd, NULL, 0);
+        ASSERT_HAS(a, "held");
+        ASSERT_HAS(a, "http.truncated");
+        ck_assert(a.is_closed);
+        free(a.data);
+        client_close(fd);
+    }
+}
+END_TEST
+
+START_TEST(an_empty_line_behind_the_last_request_is_no_request)
+{
+    rig_start(&rig);
+    int fd = client_open(&rig);
+    client_send_str(&rig, fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n\r\n");
+    shutdown(fd, SHUT_WR);
+    rig_run(&rig, 5);
+    rig_answer(&rig, "held");
+    struct answer a = client_read(&rig, fd, NULL, 0);
+    ck_assert_uint_eq(count_of(a.data, "HTTP/1.1 "), 1);
+    ck_assert(a.is_closed);
+    free(a.data);
+    client_close(fd);
+    ASSERT_LOG("begin GET /hold|end none|done|");
 }
 END_TEST
 
@@ -911,6 +1029,26 @@ START_TEST(idle_connections_close_in_silence)
     client_close(silent);
     client_close(idle);
     ASSERT_LOG("begin GET /echo|end none|done|");
+}
+END_TEST
+
+/* The idle time-out once counted on into the head that ended the idleness. */
+START_TEST(a_late_first_byte_gets_the_whole_time_for_a_head)
+{
+    rig.settings.keepalive_timeout_us = 100 * US_PER_MS;
+    rig_start(&rig);
+    int fd = client_open(&rig);
+    client_send_str(&rig, fd, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct answer a = client_read(&rig, fd, "X-Test", 1);
+    free(a.data);
+    rig_run(&rig, 60);
+    client_send_str(&rig, fd, "GET /echo HTTP/1.1\r\n");
+    rig_run(&rig, 80);
+    client_send_str(&rig, fd, "Host: h\r\n\r\n");
+    a = client_read(&rig, fd, "X-Test", 1);
+    ASSERT_HAS(a, "HTTP/1.1 200 ");
+    free(a.data);
+    client_close(fd);
 }
 END_TEST
 
@@ -1091,7 +1229,13 @@ static Suite *suite(void)
     tcase_add_test(t, a_client_that_resets_is_gone);
     tcase_add_test(t, a_client_that_resets_within_its_body_is_gone);
     tcase_add_test(t, a_client_that_shuts_its_side_gets_its_answer);
+    tcase_add_test(t, what_breaks_off_behind_a_request_is_refused_in_its_turn);
+    tcase_add_test(t, an_empty_line_behind_the_last_request_is_no_request);
     tcase_add_test(t, a_head_that_breaks_off_is_refused);
+    tcase_add_test(t, a_late_first_byte_gets_the_whole_time_for_a_head);
+    tcase_add_test(t, headers_that_would_break_the_answer_are_not_sent);
+    tcase_add_test(t, more_than_promised_is_not_sent);
+    tcase_add_test(t, a_unix_socket_serves_too);
     tcase_add_test(t, a_body_that_breaks_off_is_refused);
     tcase_add_test(t, a_client_that_says_nothing_leaves_no_trace);
     tcase_add_test(t, the_server_may_be_freed_with_requests_under_way);
