@@ -15,13 +15,13 @@
 #include "base/text.h"
 
 struct uri {
-    struct text scheme;    /* "https" */
-    struct text userinfo;  /* before '@' */
-    struct text host;      /* reg-name, IPv4, or "[...]" with the brackets */
-    struct text port;      /* digits, may be empty */
-    struct text path;      /* never absent, may be empty */
-    struct text query;     /* without '?' */
-    struct text fragment;  /* without '#' */
+    struct text scheme;   /* "https" */
+    struct text userinfo; /* before '@' */
+    struct text host;     /* reg-name, IPv4, or "[...]" with the brackets */
+    struct text port;     /* digits, may be empty */
+    struct text path;     /* never absent, may be empty */
+    struct text query;    /* without '?' */
+    struct text fragment; /* without '#' */
 };
 
 /* A URI (with a scheme): RFC 3986 section 3. */
