@@ -38,6 +38,17 @@ const char *audit_decision_name(enum audit_decision d)
     return names[d];
 }
 
+enum status audit_decision_parse(struct text name, enum audit_decision *out)
+{
+    for (int d = AUDIT_FORWARDED; d <= AUDIT_ERROR; d++) {
+        if (text_is(name, audit_decision_name((enum audit_decision)d))) {
+            *out = (enum audit_decision)d;
+            return STATUS_OK;
+        }
+    }
+    return STATUS_NOT_FOUND;
+}
+
 static const char *delivery_name(enum audit_delivery d)
 {
     static const char *const names[] = {

@@ -106,5 +106,8 @@ enum status audit_record_write(struct json_writer *w,
                                struct buffer *to) MUST_CHECK;
 
 const char *audit_decision_name(enum audit_decision d);
+/* STATUS_NOT_FOUND: no such decision. */
+enum status audit_decision_parse(struct text name,
+                                 enum audit_decision *out) MUST_CHECK;
 
 #endif
