@@ -78,6 +78,7 @@ static const struct schema_format formats[] = {
     {"date-time", false, format_is_date_time,
      "a date and time with offset as RFC 3339 writes it, as "
      "2026-01-31T12:00:00Z"},
+    {"double", true, format_is_double, "a number that fits into a double"},
     {"e164", false, is_e164,
      "a phone number in E.164 format: + and 2 to 15 digits, the first not 0, "
      "as +12223334444"},
@@ -92,6 +93,8 @@ static const struct schema_format formats[] = {
      "an absolute http or https URL with a host, as RFC 3986 writes it"},
     {"https-url", false, is_https_url,
      "an absolute https URL with a host, as RFC 3986 writes it"},
+    {"int32", true, format_is_int32, "an integer of at most 32 bits"},
+    {"int64", true, format_is_int64, "an integer of at most 64 bits"},
     {"ipv4", false, uri_is_ipv4,
      "an IPv4 address of four decimal numbers without leading zeros, as "
      "192.0.2.1"},

@@ -14,13 +14,16 @@
 static bool matches(const char *format, struct text t)
 {
     const struct schema_format *f = schema_format_find(text_of(format));
-    /* On the heap, so that the sanitizer sees a byte read beside it. */
-    char *copy = malloc(t.len + (t.len == 0));
+    char *copy = malloc(t.len + 1);
     bool answer;
 
     ck_assert_msg(f != NULL, "no format %s", format);
     ck_assert_ptr_nonnull(copy);
+    /* On the heap, so that the sanitizer sees a byte read beside it; a
+     * number has at least one. */
     memcpy(copy, t.data, t.len);
+    copy = realloc(copy, t.len + (t.len == 0));
+    ck_assert_ptr_nonnull(copy);
     answer = f->matches(text_make(copy, t.len));
     free(copy);
     return answer;
@@ -59,12 +62,54 @@ static struct text repeated(struct buffer *b, const char *head, char c,
     return buffer_text(b);
 }
 
+START_TEST(numbers)
+{
+    static const struct {
+        const char *format, *number;
+        bool fits;
+    } rows[] = {
+        {"int32", "0", true},
+        {"int32", "-0", true},
+        {"int32", "2147483647", true},
+        {"int32", "2147483648", false},
+        {"int32", "-2147483648", true},
+        {"int32", "-2147483649", false},
+        {"int32", "1.0", true},
+        {"int32", "1.5", false},
+        {"int32", "1e3", true},
+        {"int32", "1e99999999999999999999", false},
+        {"int32", "10e-1", true},
+        {"int64", "9223372036854775807", true},
+        {"int64", "9223372036854775808", false},
+        {"int64", "-9223372036854775808", true},
+        {"int64", "-9223372036854775809", false},
+        {"int64", "0.1", false},
+        {"double", "1.7976931348623157e308", true},
+        {"double", "-1.7976931348623157e308", true},
+        {"double", "1.7976931348623159e308", false},
+        {"double", "1e309", false},
+        {"double", "-1e309", false},
+        {"double", "1e-400", true},
+        {"double", "1e-99999999999999999999", true},
+        {"double", "1e99999999999999999999", false},
+        {"double", "0e99999999999999999999", true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        ck_assert_msg(schema_format_find(text_of(rows[i].format))
+                              ->matches(text_of(rows[i].number)) ==
+                          rows[i].fits,
+                      "%s %s", rows[i].format, rows[i].number);
+}
+END_TEST
+
 START_TEST(the_table)
 {
     static const char *const names[] = {
-        "date",     "date-time", "e164",          "email", "handle",
-        "hostname", "http-url",  "https-url",     "ipv4",  "ipv6",
-        "time",     "uri",       "uri-reference", "uuid"};
+        "date",          "date-time", "double",   "e164",      "email",
+        "handle",        "hostname",  "http-url", "https-url", "int32",
+        "int64",         "ipv4",      "ipv6",     "time",      "uri",
+        "uri-reference", "uuid"};
     size_t i = 0;
 
     for (; i < ARRAY_LEN(names); i++) {
@@ -310,6 +355,6 @@ START_TEST(handles)
 }
 END_TEST
 
-UNIT_MAIN("schema/format", the_table, unknown_names,
+UNIT_MAIN("schema/format", the_table, numbers, unknown_names,
           no_string_format_takes_nothing, e164, uuid, urls, dates, times,
           date_times, hostnames, addresses, emails, handles)

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/pattern.c - PCRE2 behind a budget of steps.
+ *
+ * PCRE2 stops at a limit of steps but does not say how many it took. So a
+ * match gets a small grant first, and when that is not enough it starts over
+ * with eight times as many, up to what the budget has left; every grant is
+ * paid in full. A plain pattern costs about the length of its text, a nasty
+ * one at most 8/7 of what it is charged, and the sum is bounded.
+ *
+ * The just-in-time compiler is off: it counts steps another way, so a verdict
+ * would depend on the machine, and a gateway should run where memory that is
+ * both writable and executable is not to be had.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "schema/pattern.h"
+
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "schema/ecma.h"
+
+/* The first grant: this and one step a byte. */
+#define FIRST_GRANT 32
+#define GRANT_FACTOR 8
+/* PCRE2's backtracking frames, in KiB: memory a body can make it take. */
+#define HEAP_LIMIT_KIB 1024
+/* A translated pattern; \x{...} and classes spelt out make it grow. */
+#define TRANSLATION_MAX (1024 * 1024)
+
+struct pattern {
+    pcre2_code *code;
+    struct text source; /* behind the struct */
+};
+
+struct pattern_scratch {
+    pcre2_match_context *context;
+    pcre2_match_data *data;
+};
+
+static enum status code_new(const struct buffer *translated, pcre2_code **out,
+                            char *error, size_t error_size)
+{
+    uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY |
+                       PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP;
+    PCRE2_SPTR text = (PCRE2_SPTR)(translated->data ? translated->data : "");
+    PCRE2_UCHAR why[160];
+    PCRE2_SIZE at;
+    int code;
+
+    *out = pcre2_compile(text, translated->len, options, &code, &at, NULL);
+    if (*out)
+        return STATUS_OK;
+    if (code == PCRE2_ERROR_HEAP_FAILED)
+        return STATUS_NO_MEMORY;
+    if (pcre2_get_error_message(code, why, sizeof(why)) < 0)
+        why[0] = '\0';
+    snprintf(error, error_size, "%s", (const char *)why);
+    return STATUS_INVALID;
+}
+
+enum status pattern_new(struct text source, struct pattern **out, char *error,
+                        size_t error_size)
+{
+    struct buffer translated;
+    struct pattern *p = NULL;
+    const char *why;
+    size_t at;
+    enum status status;
+
+    buffer_init(&translated, TRANSLATION_MAX);
+    status = ecma_translate(source, &translated, &why, &at);
+    if (status == STATUS_INVALID)
+        snprintf(error, error_size, "%s (at byte %zu)", why, at);
+    if (status == STATUS_TOO_LARGE) {
+        snprintf(error, error_size, "it is too long");
+        status = STATUS_INVALID;
+    }
+    if (status != STATUS_OK)
+        goto out;
+    status = STATUS_NO_MEMORY;
+    p = calloc(1, sizeof(*p) + source.len + 1);
+    if (!p)
+        goto out;
+    if (source.len > 0)
+        memcpy(p + 1, source.data, source.len);
+    p->source = text_make((const char *)(p + 1), source.len);
+    status = code_new(&translated, &p->code, error, error_size);
+    if (status == STATUS_OK) {
+        *out = p;
+        p = NULL;
+    }
+out:
+    free(p);
+    buffer_release(&translated);
+    return status;
+}
+
+void pattern_free(struct pattern *p)
+{
+    if (!p)
+        return;
+    pcre2_code_free(p->code);
+    free(p);
+}
+
+struct text pattern_source(const struct pattern *p)
+{
+    return p->source;
+}
+
+void pattern_budget_init(struct pattern_budget *b, uint64_t steps)
+{
+    *b = (struct pattern_budget){.steps = steps};
+}
+
+void pattern_budget_release(struct pattern_budget *b)
+{
+    if (!b->scratch)
+        return;
+    pcre2_match_data_free(b->scratch->data);
+    pcre2_match_context_free(b->scratch->context);
+    free(b->scratch);
+    b->scratch = NULL;
+}
+
+static struct pattern_scratch *scratch_new(void)
+{
+    struct pattern_scratch *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->context = pcre2_match_context_create(NULL);
+    s->data = pcre2_match_data_create(1, NULL);
+    if (s->context && s->data &&
+        pcre2_set_heap_limit(s->context, HEAP_LIMIT_KIB) == 0)
+        return s;
+    pcre2_match_data_free(s->data);
+    pcre2_match_context_free(s->context);
+    free(s);
+    return NULL;
+}
+
+enum pattern_result pattern_match(const struct pattern *p,
+                                  struct pattern_budget *b, struct text t)
+{
+    PCRE2_SPTR subject = (PCRE2_SPTR)(t.data ? t.data : "");
+    uint64_t grant = FIRST_GRANT + t.len;
+    int code;
+
+    if (!b->scratch)
+        b->scratch = scratch_new();
+    if (!b->scratch)
+        return PATTERN_NO_MEMORY;
+    for (;;) {
+        if (grant > b->steps)
+            grant = b->steps;
+        if (grant > UINT32_MAX)
+            grant = UINT32_MAX;
+        if (grant == 0)
+            return PATTERN_LIMIT;
+        pcre2_set_match_limit(b->scratch->context, (uint32_t)grant);
+        code = pcre2_match(p->code, subject, t.len, 0, PCRE2_NO_UTF_CHECK,
+                           b->scratch->data, b->scratch->context);
+        b->steps -= grant;
+        if (code >= 0)
+            return PATTERN_MATCH;
+        if (code == PCRE2_ERROR_NOMATCH)
+            return PATTERN_NO_MATCH;
+        if (code == PCRE2_ERROR_NOMEMORY)
+            return PATTERN_NO_MEMORY;
+        if (code != PCRE2_ERROR_MATCHLIMIT)
+            return PATTERN_LIMIT; /* frames past the heap limit, say */
+        grant *= GRANT_FACTOR;
+    }
+}
