@@ -35,13 +35,13 @@ struct schema_limits {
 /* The documented defaults. */
 void schema_limits_default(struct schema_limits *l);
 
-#define SCHEMA_USE_JSON (-1) /* the text itself: no JSON, or past a limit */
+#define SCHEMA_USE_JSON (-1)     /* the text itself: no JSON, or past a limit */
 #define SCHEMA_VIOLATIONS_MAX 16 /* kept for each use; further ones counted */
 
 struct schema_violation {
-    int use;             /* index in the plan, or SCHEMA_USE_JSON */
-    const char *pointer; /* RFC 6901, as the client wrote it, at most 256
-                          * bytes, cut at a character */
+    int use;                    /* index in the plan, or SCHEMA_USE_JSON */
+    const char *pointer;        /* RFC 6901, as the client wrote it, at most 256
+                                 * bytes, cut at a character */
     const char *record_pointer; /* the same with every member name that no
                                  * schema names replaced by "*" */
     const char *rule;    /* "required", "parts.adjacent", "json.utf8", ... */
@@ -93,8 +93,7 @@ size_t schema_run_memory(const struct schema_run *run);
  * text is a JSON literal of it; otherwise it is a string (and fails by
  * "type"). Violations are found in `run` as usual, pointers relative to the
  * value. Once a run. */
-enum status schema_run_values(struct schema_run *run,
-                              const struct text *values,
+enum status schema_run_values(struct schema_run *run, const struct text *values,
                               size_t count) MUST_CHECK;
 
 #endif

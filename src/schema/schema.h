@@ -88,7 +88,8 @@ enum schema_tap_kind {
 #define SCHEMA_TAPS_MAX 16
 
 struct schema_tap {
-    const char *pointer; /* RFC 6901; object members only, as "/message/parts" */
+    const char
+        *pointer; /* RFC 6901; object members only, as "/message/parts" */
     enum schema_tap_kind kind;
 };
 

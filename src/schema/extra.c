@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/extra.c - what few insts need beside themselves.
+ *
+ * Made when their array or object begins, listed in its frame, and gone with
+ * it. Probes (insts of NODE_PART and the like) share the extra of the inst
+ * that asked for them.
+ */
+#include "schema/machine.h"
+
+bool extra_begin(struct schema_run *run, struct frame *f, struct inst *inst)
+{
+    const struct node *n = inst->node;
+    bool parts = n->parts && !f->is_object;
+    bool decorations = n->decorations && f->is_object;
+    bool unevaluated = f->is_object ? n->object && n->object->has_unevaluated
+                                    : n->array && n->array->has_unevaluated;
+    struct extra *x;
+
+    if ((!parts && !decorations && !unevaluated) || !inst->is_live)
+        return true;
+    x = run_alloc(run, sizeof(*x));
+    if (!x)
+        return false;
+    x->next = f->extras;
+    f->extras = x;
+    inst->extra = x;
+    return (!parts || parts_begin(run, x)) &&
+           (!decorations || decorations_begin(run, x)) &&
+           (!unevaluated || unevaluated_begin(run, x, inst));
+}
+
+void extras_release(struct schema_run *run, struct frame *f)
+{
+    while (f->extras) {
+        struct extra *x = f->extras;
+
+        f->extras = x->next;
+        parts_release(run, x);
+        decorations_release(run, x);
+        unevaluated_release(run, x);
+        run_free(run, x, sizeof(*x));
+    }
+}

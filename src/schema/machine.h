@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/machine.h - the state of one validation, private to this room.
+ *
+ * For every array or object that is open there is a `struct frame` with the
+ * insts (node.h tells of nodes and closures) that are active in it:
+ *
+ *     { "parts": [ { "type": "text", "value": "h...
+ *
+ *     frame 0  object   insts: body
+ *     frame 1  array    insts: parts
+ *     frame 2  object   insts: part, text, media, url, attachment
+ *
+ * What a child value has to satisfy are *duties*: a node, and the inst that
+ * asks for it. They are collected from all insts of the top frame when a
+ * member's key or an item's first event arrives. A scalar does them on the
+ * spot; an array or object becomes a frame, each distinct node of its duties
+ * a unit (a closure laid out as insts).
+ *
+ * What an inst finds wrong goes one or more of three ways:
+ *   uses    it holds for the plan's use i for certain (bit i): recorded;
+ *   HELD    an anyOf, oneOf, if or the like decides later whether it counts:
+ *           kept in the inst's hold, handed to its parent or dropped;
+ *   VERDICT only that it failed matters (not, if, contains): nothing is kept.
+ * An inst whose parent decides at once (a discriminator was read, the type
+ * leaves one branch) takes over its parent's uses, and from then on what it
+ * finds is certain.
+ *
+ * Memory. Frames, units and insts lie on a stack of chunks. What outlives a
+ * frame or is rare is allocated singly and counted in `memory`.
+ */
+#ifndef SCHEMA_MACHINE_H
+#define SCHEMA_MACHINE_H
+
+#include <setjmp.h>
+#include <yajl/yajl_parse.h>
+
+#include "schema/node.h"
+#include "schema/run.h"
+#include "schema/scan.h"
+
+#define RUN_MAGIC 0x5c4e3a01u
+
+/* ---- what was found ---- */
+
+#define POINTER_MAX 256 /* bytes of a pointer in a violation */
+#define MESSAGE_MAX 300
+
+/* A violation that is kept; shared by holds and the run's list. */
+struct held {
+    uint32_t refs;
+    uint32_t taps; /* whose values it is at or below */
+    size_t size;   /* of this allocation */
+    const char *rule, *pointer, *record_pointer, *message;
+};
+
+struct hold {
+    uint32_t count;
+    uint32_t taps; /* of all, those not kept included */
+    struct held *kept[SCHEMA_VIOLATIONS_MAX];
+};
+
+/* ---- insts, units, frames ---- */
+
+#define MODE_HELD 1u
+#define MODE_VERDICT 2u
+
+struct inst {
+    const struct node *node; /* NULL: stands for whoever asks */
+    struct unit *unit;
+    uint64_t uses;
+    uint64_t *seen;      /* members that came, by their bit */
+    uint64_t seen_first; /* where `seen` points, unless there are more */
+    uint64_t contains;   /* items that did match */
+    struct hold *hold;   /* owned */
+    struct extra *extra; /* the frame's, or that of the inst which asked */
+    uint8_t mode;
+    bool failed;
+    bool is_live;             /* reached from the unit's root */
+    bool is_dead;             /* failed, and nothing more needs to be known */
+    int32_t decided[GROUPS];  /* the only branch left, or NO_BRANCH */
+    int32_t selected[GROUPS]; /* the branch a selector named, NO_BRANCH when
+                               * it named none, NOT_SEEN until it came */
+};
+#define NO_BRANCH (-1)
+#define NOT_SEEN (-2)
+
+struct unit {
+    const struct closure *closure;
+    struct inst *insts;
+    uint64_t *marks; /* who evaluated the current child; see unevaluated.c */
+};
+
+enum role {
+    ROLE_VALUE,       /* the asking inst fails with it */
+    ROLE_CONTAINS,    /* it counts when it passes */
+    ROLE_UNEVALUATED, /* it may count when it fails */
+};
+
+struct duty {
+    const struct node *node;
+    struct inst *parent;
+    const char *keyword; /* that asked; the rule when node is NODE_FALSE */
+    uint8_t role;
+};
+
+/* A duty whose value is open, for when it ends. */
+struct link {
+    struct inst *root;
+    struct inst *parent;
+    uint8_t role;
+};
+
+struct stack_mark {
+    struct chunk *chunk;
+    size_t used;
+};
+
+struct frame {
+    struct inst *insts; /* of all units, one behind the other */
+    struct unit *units;
+    struct link *links;
+    uint32_t inst_count, unit_count, link_count;
+    bool is_object;
+    bool is_captured;
+    bool has_values;      /* some inst compares the whole value */
+    bool has_unevaluated; /* some unit wants marks */
+    struct stack_mark mark;
+    struct extra *extras; /* owned, a list */
+    uint64_t count;       /* members or items that began */
+    /* The current member. */
+    uint32_t key_at, key_len;      /* in the run's path; may be cut */
+    const struct text *known_name; /* as a schema names it, or NULL */
+    /* Keys seen: prints from this place on in the run's list, or a set. */
+    uint32_t prints_at;
+    struct print_set *set;
+    const struct tap_node *tap;
+    size_t capture_at;     /* where the value's encoding begins */
+    struct unique *unique; /* owned */
+};
+
+/* What few insts need; see the files named. */
+struct extra {
+    struct extra *next;                    /* in the frame */
+    struct parts_state *parts;             /* parts.c */
+    struct decorations_state *decorations; /* decorations.c */
+    struct unevaluated *unevaluated;       /* unevaluated.c */
+};
+
+/* ---- one scalar ---- */
+
+struct scalar {
+    uint8_t type; /* enum json_type */
+    uint8_t bits; /* NODE_TYPE(type), and NODE_INTEGER */
+    bool boolean;
+    bool has_number; /* `number` is filled in */
+    struct text text;
+    struct number number;
+    int64_t points; /* code points, once counted; -1 */
+};
+
+/* ---- the run ---- */
+
+struct chunk {
+    _Alignas(16) struct chunk *next; /* larger, or NULL */
+    size_t size;                     /* of the bytes behind this */
+};
+
+struct select {
+    struct inst *inst;
+    enum group group;
+};
+
+#define PATH_SIZE (2 * POINTER_MAX)
+#define YAJL_HEAP 1024
+#define FIRST_FRAMES 12
+#define FIRST_DUTIES 16
+#define FIRST_SELECTS 4
+#define FIRST_PRINTS 64
+#define FIRST_CHUNK 6144
+
+struct schema_run {
+    uint32_t magic;
+    enum status status; /* anything but STATUS_OK is final */
+    const struct schema_plan *plan;
+    struct schema_limits limits;
+    size_t memory; /* bytes allocated, this struct included */
+
+    struct scan scan;
+    yajl_handle yajl;
+    uint64_t parsed;                /* bytes that yajl has taken */
+    uint32_t yajl_used;             /* of yajl_heap */
+    struct yajl_block *yajl_blocks; /* what did not fit there */
+    jmp_buf *yajl_failed;           /* where to go when one cannot be had */
+    bool is_finished;
+
+    /* The open values. */
+    bool has_value; /* the root value has begun */
+    uint32_t depth, frames_size;
+    struct frame *frames;
+    struct chunk *chunk; /* where the stack's top is */
+    size_t chunk_used;
+
+    /* For the child value that comes next. */
+    struct duty *duties;
+    uint32_t duty_count, duties_size;
+    struct select *selects;
+    uint32_t select_count, selects_size;
+    const struct tap_node *tap;
+
+    struct name_print *prints;
+    uint32_t print_count, prints_size;
+
+    /* Findings. */
+    struct schema_violation *violations;
+    struct held **kept; /* one for each violation */
+    size_t violation_count, violations_size;
+    uint64_t violations_total;
+    uint64_t broken;
+    uint32_t holds; /* alive; 0 on the usual way */
+    struct hold *spare_hold;
+    uint8_t kept_by_use[SCHEMA_USES_MAX];
+
+    /* Taps. */
+    uint32_t taps_open, taps_failed, taps_seen;
+    struct text tap_texts[SCHEMA_TAPS_MAX];
+    uint64_t tap_counts[SCHEMA_TAPS_MAX];
+
+    struct buffer capture; /* see capture.c */
+    uint32_t captured;     /* open frames that are captured */
+    bool is_capture_lost;  /* it grew past its cap */
+
+    struct pattern_budget budget;
+    struct inst *root_insts; /* who asks for the plan's roots */
+
+    /* Not zeroed from here on. Where the lists above begin: */
+    struct frame first_frames[FIRST_FRAMES];
+    struct duty first_duties[FIRST_DUTIES];
+    struct select first_selects[FIRST_SELECTS];
+    struct name_print first_prints[FIRST_PRINTS];
+    char path[PATH_SIZE]; /* the keys of the frames, one behind the other */
+    _Alignas(16) char yajl_heap[YAJL_HEAP];
+    struct chunk first;
+    _Alignas(16) char first_bytes[FIRST_CHUNK];
+};
+
+/* ---- memory.c ---- */
+
+/* Counted allocations; NULL sets the run's status. Zeroed. */
+void *run_alloc(struct schema_run *run, size_t bytes);
+/* Doubles *list until it holds `need` elements; `list` points to a pointer,
+ * to one of the run's first lists or to what an earlier call put there. */
+bool run_grow(struct schema_run *run, void *list, uint32_t *size, uint32_t need,
+              size_t bytes_each);
+void run_free(struct schema_run *run, void *p, size_t bytes);
+void run_free_list(struct schema_run *run, void *list, uint32_t size,
+                   size_t bytes_each);
+/* From the stack, not zeroed; freed by going back to a mark. */
+void *stack_alloc_slow(struct schema_run *run, size_t bytes);
+void stack_init(struct schema_run *run);
+void stack_release(struct schema_run *run);
+/* What yajl allocates. It does not check what it gets, so a failure goes to
+ * run->yajl_failed, which must be set while yajl runs; after that only
+ * memory_yajl_release() may touch what yajl has. */
+extern const yajl_alloc_funcs memory_yajl_funcs;
+void memory_yajl_release(struct schema_run *run);
+
+static inline void *stack_alloc(struct schema_run *run, size_t bytes)
+{
+    void *p = (char *)(run->chunk + 1) + run->chunk_used;
+
+    bytes = (bytes + 15) & ~(size_t)15;
+    if (bytes > run->chunk->size - run->chunk_used)
+        return stack_alloc_slow(run, bytes);
+    run->chunk_used += bytes;
+    return p;
+}
+
+static inline struct stack_mark stack_mark(const struct schema_run *run)
+{
+    return (struct stack_mark){run->chunk, run->chunk_used};
+}
+
+static inline void stack_reset(struct schema_run *run, struct stack_mark m)
+{
+    run->chunk = m.chunk;
+    run->chunk_used = m.used;
+}
+
+/* ---- violation.c ---- */
+
+/* `to` fails, for a reason at the value `depth` frames down (frames[0] to
+ * frames[depth - 1] name it), or at what `suffix` adds to its pointer. */
+void violate(struct schema_run *run, struct inst *to, uint32_t depth,
+             const char *rule, const char *fmt, ...) PRINTF_LIKE(5, 6);
+void violate_below(struct schema_run *run, struct inst *to, uint32_t depth,
+                   const char *suffix, const char *rule, const char *fmt, ...)
+    PRINTF_LIKE(6, 7);
+/* The text is no JSON or passes a limit: final, and all that is told. */
+void refuse(struct schema_run *run, uint32_t depth, const char *rule,
+            const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* One that may count later: violate_kept() then. NULL when out of memory. */
+struct held *violation_keep(struct schema_run *run, uint32_t depth,
+                            const char *rule, const char *message);
+void violate_kept(struct schema_run *run, struct inst *to, struct held *h);
+void violation_unref(struct schema_run *run, struct held *h);
+
+/* What `from` holds becomes `to`'s, who fails. */
+void hold_move(struct schema_run *run, struct inst *from, struct inst *to);
+/* `of` has become certain for `uses`: what it holds counts for them. */
+void hold_flush(struct schema_run *run, struct inst *of, uint64_t uses);
+void hold_drop(struct schema_run *run, struct inst *of);
+void violations_release(struct schema_run *run);
+
+/* ---- check.c ---- */
+
+/* Everything but places; what is wrong goes to `to`. */
+void check_scalar(struct schema_run *run, const struct node *node,
+                  struct inst *to, struct scalar *s, uint32_t depth);
+void check_type(struct schema_run *run, const struct node *node,
+                struct inst *to, enum json_type type, uint32_t depth);
+void check_object_end(struct schema_run *run, struct inst *inst,
+                      const struct frame *f, uint32_t depth);
+void check_array_end(struct schema_run *run, struct inst *inst,
+                     const struct frame *f, uint32_t depth);
+/* "enum" and "const" of a whole array or object; `canonical` is absent when
+ * it was too large to keep. */
+void check_composite(struct schema_run *run, struct inst *inst,
+                     struct text canonical, uint32_t depth);
+struct scalar scalar_of(enum json_type type, struct text t);
+/* Fills in s->number. */
+const struct number *scalar_number(struct scalar *s);
+/* Does `t` match? False also when the run has ended over it. */
+bool pattern_holds(struct schema_run *run, const struct pattern *p,
+                   struct text t, uint32_t depth);
+
+/* ---- unit.c ---- */
+
+/* Lay out `closure` at `insts` (its root has uses, mode and extra set by
+ * the caller afterwards; then unit_begin()). */
+void unit_init(struct schema_run *run, struct unit *u,
+               const struct closure *closure, struct inst *insts);
+/* A value of these type bits begins. */
+void unit_begin(struct schema_run *run, struct unit *u, unsigned bits,
+                uint32_t depth);
+/* A selector's member came with this value; NULL: no string. */
+void unit_select(struct schema_run *run, const struct select *select,
+                 const struct scalar *s);
+/* The value has ended: combine the verdicts, last to first. */
+void unit_resolve(struct schema_run *run, struct unit *u, uint32_t depth);
+/* Tell the one who asked; the value is `depth` frames down. */
+void unit_deliver(struct schema_run *run, const struct link *l, uint32_t depth);
+/* Do a duty with a scalar, whatever the node. */
+void unit_scalar(struct schema_run *run, const struct duty *d,
+                 struct scalar *s);
+bool node_passes_scalar(struct schema_run *run, const struct node *node,
+                        struct scalar *s);
+
+/* ---- frame.c ---- */
+
+void frame_begin(struct schema_run *run, bool is_object);
+void frame_end(struct schema_run *run);
+/* Give back what all frames own. */
+void frames_release(struct schema_run *run);
+
+/* ---- names.c ---- */
+
+/* Enter the top frame's key; refuses duplicates and too many. */
+bool frame_add_key(struct schema_run *run, struct frame *f,
+                   struct name_print print);
+void frame_drop_keys(struct schema_run *run, struct frame *f);
+
+/* ---- machine.c: the events ---- */
+
+bool machine_scalar(struct schema_run *run, struct scalar *s);
+bool machine_key(struct schema_run *run, struct text key);
+bool machine_begin(struct schema_run *run, bool is_object);
+bool machine_end(struct schema_run *run);
+void duty_add(struct schema_run *run, const struct node *node,
+              struct inst *parent, const char *keyword, enum role role);
+
+/* ---- capture.c ---- */
+
+void capture_key(struct schema_run *run, struct text key);
+void capture_scalar(struct schema_run *run, struct scalar *s);
+void capture_begin(struct schema_run *run, struct frame *f);
+/* The frame's value has ended: its canonical form, absent when lost. It
+ * stays until capture_end(). */
+struct text capture_close(struct schema_run *run, struct frame *f);
+void capture_end(struct schema_run *run, struct frame *f);
+/* An item of a "uniqueItems" array has ended. */
+void unique_item(struct schema_run *run, struct frame *f, size_t begin);
+void unique_release(struct schema_run *run, struct frame *f);
+
+/* ---- parts.c, decorations.c, unevaluated.c ---- */
+
+/* What an inst needs beside itself, when its value begins; `owner` is the
+ * frame. */
+bool extra_begin(struct schema_run *run, struct frame *f, struct inst *inst);
+void extras_release(struct schema_run *run, struct frame *f);
+
+bool parts_begin(struct schema_run *run, struct extra *x);
+void parts_release(struct schema_run *run, struct extra *x);
+void parts_end(struct schema_run *run, struct inst *inst, const struct frame *f,
+               uint32_t depth);
+void part_begin(struct inst *inst);
+void part_end(struct schema_run *run, struct inst *inst, uint32_t depth);
+void part_scalar(struct schema_run *run, const struct node *node,
+                 struct inst *parent, const struct scalar *s);
+
+bool decorations_begin(struct schema_run *run, struct extra *x);
+void decorations_release(struct schema_run *run, struct extra *x);
+void decorations_end(struct schema_run *run, struct inst *inst, uint32_t depth);
+void decoration_begin(struct inst *inst);
+void decoration_end(struct schema_run *run, struct inst *inst,
+                    const struct frame *f, uint32_t depth);
+/* A NODE_DECORATION_RANGE has ended. */
+void decoration_range_end(struct inst *inst, const struct frame *f);
+void decoration_scalar(struct schema_run *run, const struct node *node,
+                       struct inst *parent, const struct scalar *s);
+
+bool unevaluated_begin(struct schema_run *run, struct extra *x,
+                       struct inst *inst);
+void unevaluated_release(struct schema_run *run, struct extra *x);
+/* `inst` evaluated the current child. */
+void unevaluated_mark(struct inst *inst);
+/* All insts have seen the current child, and it is marked. */
+void unevaluated_child(struct schema_run *run, struct unit *u, bool is_object);
+/* How the child did with the keyword's schema. */
+void unevaluated_result(struct schema_run *run, struct inst *inst, bool failed,
+                        const struct frame *f, uint32_t depth);
+void unevaluated_end(struct schema_run *run, struct inst *inst);
+
+#endif

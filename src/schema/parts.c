@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/parts.c - "x-parts": rules between the items of one array.
+ *
+ * The array's inst has a probe on each item (NODE_PART), which has probes on
+ * two members: the kind and the URL. They write into one struct parts_state,
+ * and when an item ends it is compared with the one before. Kinds are names
+ * in the keyword's two lists; one that is in neither is like any other.
+ *
+ * A URL counts as public unless it is presigned, and that is decided by a
+ * strict parse (RFC 3986) and a list of hosts, nothing looser: https, no user
+ * information, the default port, the whole host equal to one of the list.
+ */
+#include <inttypes.h>
+
+#include "base/uri.h"
+#include "schema/machine.h"
+
+struct parts_state {
+    /* The item under way. */
+    bool is_alone, has_public_url;
+    const struct name *kind; /* in the list of kinds that may not repeat */
+    /* Up to now. */
+    const struct name *last_kind;
+    uint64_t public_urls;
+    bool has_alone;
+    const char *alone_kind;
+};
+
+bool parts_begin(struct schema_run *run, struct extra *x)
+{
+    x->parts = run_alloc(run, sizeof(*x->parts));
+    return x->parts != NULL;
+}
+
+void parts_release(struct schema_run *run, struct extra *x)
+{
+    run_free(run, x->parts, sizeof(*x->parts));
+    x->parts = NULL;
+}
+
+void part_begin(struct inst *inst)
+{
+    struct parts_state *s = inst->extra->parts;
+
+    s->is_alone = s->has_public_url = false;
+    s->kind = NULL;
+}
+
+static bool is_presigned(const struct node_parts *parts, struct text url)
+{
+    struct uri u;
+    size_t i;
+
+    if (uri_parse(url, &u) != STATUS_OK)
+        return false;
+    if (!text_equal_nocase(u.scheme, TEXT_LIT("https")) ||
+        !text_is_absent(u.userinfo) ||
+        (u.port.len > 0 && !text_is(u.port, "443")))
+        return false;
+    for (i = 0; i < parts->presigned_count; i++)
+        if (text_equal_nocase(u.host, parts->presigned_hosts[i]))
+            return true;
+    return false;
+}
+
+/* The rules that an item breaks by being where it is. */
+void part_end(struct schema_run *run, struct inst *inst, uint32_t depth)
+{
+    const struct node_parts *p = inst->node->parts;
+    struct parts_state *s = inst->extra->parts;
+
+    if (s->kind && s->kind == s->last_kind)
+        violate(run, inst, depth, "parts.adjacent",
+                "consecutive %s parts are not allowed", s->kind->text.data);
+    s->last_kind = s->kind;
+    s->has_alone |= s->is_alone;
+    if (!s->has_public_url)
+        return;
+    s->public_urls++;
+    if (p->has_max_public_urls && s->public_urls == p->max_public_urls + 1)
+        violate(run, inst, depth, "parts.public_urls",
+                "is one part with a public URL too many: at most %" PRIu64
+                " are allowed, presigned ones not counted",
+                p->max_public_urls);
+}
+
+void part_scalar(struct schema_run *run, const struct node *node,
+                 struct inst *parent, const struct scalar *s)
+{
+    const struct node_parts *p = node->parts;
+    struct parts_state *state = parent->extra->parts;
+    const struct name *alone;
+
+    (void)run;
+    if (node->kind == NODE_PART) {
+        /* An item that is no object: other rules will say so. */
+        state->last_kind = NULL;
+        return;
+    }
+    if (s->type != JSON_STRING)
+        return;
+    if (node->kind == NODE_PART_URL) {
+        state->has_public_url = !is_presigned(p, s->text);
+        return;
+    }
+    state->kind = name_table_find_text(&p->not_adjacent, s->text);
+    alone = name_table_find_text(&p->alone, s->text);
+    if (alone) {
+        state->is_alone = true;
+        state->alone_kind = alone->text.data;
+    }
+}
+
+void parts_end(struct schema_run *run, struct inst *inst, const struct frame *f,
+               uint32_t depth)
+{
+    const struct parts_state *s = inst->extra->parts;
+
+    if (s->has_alone && f->count > 1)
+        violate(run, inst, depth, "parts.alone",
+                "a %s part must be the only one", s->alone_kind);
+}

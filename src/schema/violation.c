@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/violation.c - what was found, where, and for whom.
+ *
+ * A violation is formatted only if somebody will keep it: each use keeps
+ * sixteen, each hold keeps sixteen, the rest is counted. One allocation
+ * carries its three texts and is shared by reference between holds and the
+ * run's list, so that handing findings up through nested alternatives costs
+ * pointers.
+ *
+ * RFC 6901 for pointers.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "schema/machine.h"
+
+/* ---- pointers ---- */
+
+struct path_writer {
+    char *out;
+    size_t len;
+};
+
+static void path_char(struct path_writer *w, char c)
+{
+    if (w->len < POINTER_MAX + 1)
+        w->out[w->len++] = c;
+}
+
+static void path_escaped(struct path_writer *w, const char *p, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len && w->len <= POINTER_MAX; i++) {
+        if (p[i] == '~' || p[i] == '/') {
+            path_char(w, '~');
+            path_char(w, p[i] == '~' ? '0' : '1');
+        } else {
+            path_char(w, p[i]);
+        }
+    }
+}
+
+/* Cut at POINTER_MAX, not inside a character nor an escape. */
+static void path_finish(struct path_writer *w)
+{
+    size_t len = w->len;
+
+    if (len > POINTER_MAX) {
+        len = POINTER_MAX;
+        while (len > 0 && ((uint8_t)w->out[len] & 0xC0) == 0x80)
+            len--;
+        if (len > 0 && w->out[len - 1] == '~')
+            len--;
+    }
+    w->out[len] = '\0';
+}
+
+/* `out` has POINTER_MAX + 2 bytes. */
+static void path_write(const struct schema_run *run, uint32_t depth,
+                       const char *suffix, bool for_record, char *out)
+{
+    struct path_writer w = {.out = out};
+    char number[24];
+    uint32_t i;
+
+    for (i = 0; i < depth; i++) {
+        const struct frame *f = &run->frames[i];
+
+        path_char(&w, '/');
+        if (!f->is_object) {
+            int n = snprintf(number, sizeof(number), "%llu",
+                             (unsigned long long)f->count - 1);
+
+            path_escaped(&w, number, (size_t)n);
+        } else if (!for_record) {
+            path_escaped(&w, run->path + f->key_at, f->key_len);
+        } else if (f->known_name) {
+            path_escaped(&w, f->known_name->data, f->known_name->len);
+        } else {
+            path_char(&w, '*');
+        }
+    }
+    for (; *suffix; suffix++)
+        path_char(&w, *suffix);
+    path_finish(&w);
+}
+
+/* ---- one violation ---- */
+
+__attribute__((format(printf, 5, 0))) static struct held *
+held_new(struct schema_run *run, uint32_t depth, const char *suffix,
+         const char *rule, const char *fmt, va_list ap)
+{
+    char pointer[POINTER_MAX + 2], record[POINTER_MAX + 2];
+    char message[MESSAGE_MAX];
+    size_t pointer_size, record_size, message_size, size;
+    struct held *h;
+    char *text;
+
+    path_write(run, depth, suffix, false, pointer);
+    path_write(run, depth, suffix, true, record);
+    if (vsnprintf(message, sizeof(message), fmt, ap) >= MESSAGE_MAX) {
+        size_t cut = sizeof(message) - sizeof("...");
+
+        while (((uint8_t)message[cut] & 0xC0) == 0x80)
+            cut--;
+        memcpy(message + cut, "...", sizeof("..."));
+    }
+    pointer_size = strlen(pointer) + 1;
+    record_size = strlen(record) + 1;
+    message_size = strlen(message) + 1;
+    size = sizeof(*h) + pointer_size + record_size + message_size;
+    h = run_alloc(run, size);
+    if (!h)
+        return NULL;
+    text = (char *)(h + 1);
+    h->refs = 1;
+    h->size = size;
+    h->taps = run->taps_open;
+    h->rule = rule;
+    h->pointer = memcpy(text, pointer, pointer_size);
+    h->record_pointer = memcpy(text + pointer_size, record, record_size);
+    h->message =
+        memcpy(text + pointer_size + record_size, message, message_size);
+    return h;
+}
+
+void violation_unref(struct schema_run *run, struct held *h)
+{
+    if (--h->refs == 0)
+        run_free(run, h, h->size);
+}
+
+/* ---- the run's list ---- */
+
+static bool is_recorded(const struct schema_run *run, int use,
+                        const struct held *h)
+{
+    size_t i;
+
+    for (i = 0; i < run->violation_count; i++) {
+        const struct schema_violation *v = &run->violations[i];
+
+        if (v->use == use && strcmp(v->rule, h->rule) == 0 &&
+            strcmp(v->pointer, h->pointer) == 0 &&
+            strcmp(v->message, h->message) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool list_add(struct schema_run *run, int use, struct held *h)
+{
+    size_t size = run->violations_size ? run->violations_size * 2 : 8;
+    struct schema_violation *list;
+    struct held **kept;
+
+    if (run->violation_count == run->violations_size) {
+        list = reallocarray(run->violations, size, sizeof(*list));
+        if (list)
+            run->violations = list;
+        kept = reallocarray(run->kept, size, sizeof(struct held *));
+        if (kept)
+            run->kept = kept;
+        if (!list || !kept) {
+            run->status = STATUS_NO_MEMORY;
+            return false;
+        }
+        run->memory += (size - run->violations_size) *
+                       (sizeof(*list) + sizeof(struct held *));
+        run->violations_size = size;
+    }
+    h->refs++;
+    run->kept[run->violation_count] = h;
+    run->violations[run->violation_count++] = (struct schema_violation){
+        use, h->pointer, h->record_pointer, h->rule, h->message};
+    return true;
+}
+
+/* It holds for `uses`. Two schemas that say the same thing of the same value
+ * are one violation. */
+static void record(struct schema_run *run, uint64_t uses, struct held *h)
+{
+    run->broken |= uses;
+    run->taps_failed |= h->taps;
+    for (; uses != 0; uses &= uses - 1) {
+        int use = __builtin_ctzll(uses);
+
+        if (is_recorded(run, use, h))
+            continue;
+        run->violations_total++;
+        if (run->kept_by_use[use] == SCHEMA_VIOLATIONS_MAX)
+            continue;
+        if (!list_add(run, use, h))
+            return;
+        run->kept_by_use[use]++;
+    }
+}
+
+/* Those of `uses` whose list is not full. */
+static uint64_t uses_with_room(const struct schema_run *run, uint64_t uses)
+{
+    uint64_t room = 0;
+
+    for (; uses != 0; uses &= uses - 1)
+        if (run->kept_by_use[__builtin_ctzll(uses)] < SCHEMA_VIOLATIONS_MAX)
+            room |= uses & -uses;
+    return room;
+}
+
+void violations_release(struct schema_run *run)
+{
+    size_t i;
+
+    for (i = 0; i < run->violation_count; i++)
+        violation_unref(run, run->kept[i]);
+    run_free(run, run->kept, run->violations_size * sizeof(*run->kept));
+    run_free(run, run->violations,
+             run->violations_size * sizeof(*run->violations));
+    run->kept = NULL;
+    run->violations = NULL;
+    run->violation_count = run->violations_size = 0;
+    run_free(run, run->spare_hold, sizeof(*run->spare_hold));
+    run->spare_hold = NULL;
+}
+
+/* ---- holds ---- */
+
+/* Where only the verdict matters, it is there now. */
+static void fail(struct inst *inst)
+{
+    inst->failed = true;
+    if (!inst->uses && !(inst->mode & MODE_HELD))
+        inst->is_dead = true;
+}
+
+static struct hold *hold_of(struct schema_run *run, struct inst *inst)
+{
+    if (inst->hold)
+        return inst->hold;
+    if (run->spare_hold) {
+        inst->hold = run->spare_hold;
+        run->spare_hold = NULL;
+        *inst->hold = (struct hold){0};
+    } else {
+        inst->hold = run_alloc(run, sizeof(*inst->hold));
+        if (!inst->hold)
+            return NULL;
+    }
+    run->holds++;
+    return inst->hold;
+}
+
+static void hold_add(struct hold *to, struct held *h)
+{
+    if (to->count == SCHEMA_VIOLATIONS_MAX)
+        return;
+    h->refs++;
+    to->kept[to->count++] = h;
+}
+
+void hold_drop(struct schema_run *run, struct inst *of)
+{
+    struct hold *hold = of->hold;
+    uint32_t i;
+
+    if (!hold)
+        return;
+    for (i = 0; i < hold->count; i++)
+        violation_unref(run, hold->kept[i]);
+    of->hold = NULL;
+    run->holds--;
+    if (run->spare_hold)
+        run_free(run, hold, sizeof(*hold));
+    else
+        run->spare_hold = hold;
+}
+
+void hold_flush(struct schema_run *run, struct inst *of, uint64_t uses)
+{
+    uint32_t i;
+
+    if (!of->hold || uses == 0)
+        return;
+    run->taps_failed |= of->hold->taps;
+    for (i = 0; i < of->hold->count; i++)
+        record(run, uses, of->hold->kept[i]);
+}
+
+void hold_move(struct schema_run *run, struct inst *from, struct inst *to)
+{
+    struct hold *hold;
+    uint32_t i;
+
+    fail(to);
+    if (!(to->mode & MODE_HELD) || !from || !from->hold)
+        return;
+    hold = hold_of(run, to);
+    if (!hold)
+        return;
+    hold->taps |= from->hold->taps;
+    for (i = 0; i < from->hold->count; i++)
+        hold_add(hold, from->hold->kept[i]);
+}
+
+/* ---- the ways in ---- */
+
+__attribute__((format(printf, 6, 0))) static void
+violate_v(struct schema_run *run, struct inst *to, uint32_t depth,
+          const char *suffix, const char *rule, const char *fmt, va_list ap)
+{
+    uint64_t uses = uses_with_room(run, to->uses);
+    struct hold *hold = NULL;
+    struct held *h;
+
+    fail(to);
+    run->broken |= to->uses;
+    if (to->uses)
+        run->taps_failed |= run->taps_open;
+    run->violations_total += (uint64_t)__builtin_popcountll(to->uses & ~uses);
+    if (to->mode & MODE_HELD) {
+        hold = hold_of(run, to);
+        if (!hold)
+            return;
+        hold->taps |= run->taps_open;
+        if (hold->count == SCHEMA_VIOLATIONS_MAX)
+            hold = NULL;
+    }
+    if (uses == 0 && !hold)
+        return;
+    h = held_new(run, depth, suffix, rule, fmt, ap);
+    if (!h)
+        return;
+    if (hold)
+        hold_add(hold, h);
+    record(run, uses, h);
+    violation_unref(run, h);
+}
+
+void violate(struct schema_run *run, struct inst *to, uint32_t depth,
+             const char *rule, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    violate_v(run, to, depth, "", rule, fmt, ap);
+    va_end(ap);
+}
+
+void violate_below(struct schema_run *run, struct inst *to, uint32_t depth,
+                   const char *suffix, const char *rule, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    violate_v(run, to, depth, suffix, rule, fmt, ap);
+    va_end(ap);
+}
+
+static struct held *held_newf(struct schema_run *run, uint32_t depth,
+                              const char *rule, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+static struct held *held_newf(struct schema_run *run, uint32_t depth,
+                              const char *rule, const char *fmt, ...)
+{
+    struct held *h;
+    va_list ap;
+
+    va_start(ap, fmt);
+    h = held_new(run, depth, "", rule, fmt, ap);
+    va_end(ap);
+    return h;
+}
+
+struct held *violation_keep(struct schema_run *run, uint32_t depth,
+                            const char *rule, const char *message)
+{
+    return held_newf(run, depth, rule, "%s", message);
+}
+
+void violate_kept(struct schema_run *run, struct inst *to, struct held *h)
+{
+    struct hold *hold;
+
+    fail(to);
+    record(run, to->uses, h);
+    if (!(to->mode & MODE_HELD))
+        return;
+    hold = hold_of(run, to);
+    if (!hold)
+        return;
+    hold->taps |= h->taps;
+    hold_add(hold, h);
+}
+
+void refuse(struct schema_run *run, uint32_t depth, const char *rule,
+            const char *fmt, ...)
+{
+    struct held *h;
+    va_list ap;
+
+    if (run->status != STATUS_OK)
+        return;
+    /* What was found until now depends on nothing but the bytes before; yet
+     * an unfinished value proves little, so only the end is told. */
+    violations_release(run);
+    run->violations_total = 0;
+    va_start(ap, fmt);
+    h = held_new(run, depth, "", rule, fmt, ap);
+    va_end(ap);
+    if (h && list_add(run, SCHEMA_USE_JSON, h)) {
+        run->violations_total = 1;
+        run->status = STATUS_INVALID;
+    }
+    if (h)
+        violation_unref(run, h);
+}
