@@ -3,7 +3,7 @@
  * schema/format.c - the table of formats, and the short rules.
  *
  * Rules that take more than a few lines live by subject in format_time.c,
- * format_host.c and format_mail.c. `expected` completes the
+ * format_host.c, format_mail.c and format_number.c. `expected` completes the
  * sentence "must be ..." for a client's developer.
  */
 #include "schema/format.h"
@@ -78,12 +78,15 @@ static const struct schema_format formats[] = {
     {"date-time", false, format_is_date_time,
      "a date and time with offset as RFC 3339 writes it, as "
      "2026-01-31T12:00:00Z"},
-    {"double", true, format_is_double, "a number that fits into a double"},
+    {"double", true, format_is_double,
+     "a number within the range of a 64-bit float"},
     {"e164", false, is_e164,
      "a phone number in E.164 format: + and 2 to 15 digits, the first not 0, "
      "as +12223334444"},
     {"email", false, format_is_email,
      "an email address as RFC 5321 writes it, as name@example.com"},
+    {"float", true, format_is_float,
+     "a number within the range of a 32-bit float"},
     {"handle", false, format_is_handle,
      "an email address, as name@example.com: a dot-atom of up to 64 octets, "
      "one @, and a domain of two labels or more, at most 254 octets in all"},
@@ -93,8 +96,10 @@ static const struct schema_format formats[] = {
      "an absolute http or https URL with a host, as RFC 3986 writes it"},
     {"https-url", false, is_https_url,
      "an absolute https URL with a host, as RFC 3986 writes it"},
-    {"int32", true, format_is_int32, "an integer of at most 32 bits"},
-    {"int64", true, format_is_int64, "an integer of at most 64 bits"},
+    {"int32", true, format_is_int32,
+     "an integer from -2147483648 to 2147483647"},
+    {"int64", true, format_is_int64,
+     "an integer from -9223372036854775808 to 9223372036854775807"},
     {"ipv4", false, uri_is_ipv4,
      "an IPv4 address of four decimal numbers without leading zeros, as "
      "192.0.2.1"},

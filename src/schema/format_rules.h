@@ -28,9 +28,10 @@ bool format_is_domain(struct text t, size_t min_labels);
 bool format_is_email(struct text t);
 bool format_is_handle(struct text t);
 
-/* format_number.c: OpenAPI's formats of numbers */
+/* format_number.c */
 bool format_is_int32(struct text t);
 bool format_is_int64(struct text t);
+bool format_is_float(struct text t);
 bool format_is_double(struct text t);
 
 static inline bool format_is_digit(char c)
