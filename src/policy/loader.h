@@ -24,7 +24,7 @@ struct policy_file {
     const char *name;  /* "chats-v3.json"; lives as long as the snapshot */
     const char *path;  /* with the directory in front, likewise */
     bool is_contract;  /* else an organisation policy */
-    struct text bytes; /* until loading ends */
+    struct text bytes; /* until loading ends; absent: unreadable */
     struct json_document *doc; /* until loading ends; NULL: no JSON */
 };
 
