@@ -30,6 +30,7 @@
 
 static struct policy_snapshot *snap;
 static struct schema_limits limits;
+static size_t wrong; /* cases that were told something else */
 
 /* ---- the body, as text ---- */
 
@@ -230,11 +231,14 @@ static void check_case(const char *file, unsigned line,
     for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
         buffer_clear(&found);
         run_case(op, buffer_text(&body), cuts[i], &found);
-        ck_assert_msg(text_equal(buffer_text(&found), buffer_text(&wanted)),
-                      "%s:%u: %s: %s, cut %u\nwanted:\n%s\nfound:\n%s", file,
-                      line, id->text.data, name->text.data, cuts[i],
-                      wanted.len > 0 ? wanted.data : "valid\n",
-                      found.len > 0 ? found.data : "valid\n");
+        if (text_equal(buffer_text(&found), buffer_text(&wanted)))
+            continue;
+        printf("%s:%u: %s: %s, cut %u\nwanted:\n%sfound:\n%s", file, line,
+               id->text.data, name->text.data, cuts[i],
+               wanted.len > 0 ? wanted.data : "valid\n",
+               found.len > 0 ? found.data : "valid\n");
+        wrong++;
+        break;
     }
     buffer_release(&body);
     buffer_release(&wanted);
@@ -289,7 +293,9 @@ START_TEST(every_case_gets_its_verdict)
             count += check_file(e->d_name);
     closedir(dir);
     policy_snapshot_unref(snap);
-    printf("cases: %zu bodies, each cut in 7 ways\n", count);
+    printf("cases: %zu bodies, each cut in 7 ways, %zu wrong\n", count, wrong);
+    fflush(stdout); /* the assertion ends the process */
+    ck_assert_uint_eq(wrong, 0);
     ck_assert_uint_ge(count, CASES_MIN);
 }
 END_TEST

@@ -49,8 +49,12 @@ static void charge(const char *operation, struct policy_facts facts)
 static struct policy_facts facts(const char *sender, const char *consumer,
                                  const char *client, const char *chat)
 {
-    return (struct policy_facts){text_of(sender), text_of(consumer),
-                                 text_of(client), text_of(chat)};
+    return (struct policy_facts){
+        .sender = text_of(sender),
+        .consumer = text_of(consumer),
+        .client = text_of(client),
+        .chat = text_of(chat),
+    };
 }
 
 static void expect_key(size_t i, const char *key, const char *tag)

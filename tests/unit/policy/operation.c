@@ -29,8 +29,9 @@
     "{\"from\": {\"type\": \"string\"}, \"to\": {\"type\": \"array\"}}}, "     \
     "{\"$ref\": \"#/components/schemas/More\"}]}, \"More\": {\"if\": "         \
     "{\"properties\": {\"a/b\": {\"type\": \"object\", \"properties\": "       \
-    "{\"c\": {\"type\": \"string\"}}}}}, \"oneOf\": [{\"properties\": "        \
-    "{\"d\": {}}}, {\"$ref\": \"#/components/schemas/More\"}]}}}}"
+    "{\"c\": {\"type\": \"string\"}, \"again\": {\"$ref\": "                   \
+    "\"#/components/schemas/More\"}}}}}, \"oneOf\": [{\"properties\": "        \
+    "{\"d\": {}}}, {\"type\": \"null\"}]}}}}"
 
 #define CHAT_SHAPE                                                             \
     "\"chat\": {\"id\": \"id\", \"handles\": \"hs\", \"handle\": \"h\", "      \

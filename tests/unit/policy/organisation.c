@@ -172,7 +172,7 @@ START_TEST(bodies_that_cannot_be_enforced_are_refused)
 {
     static const struct row rows[] = {
         {"{\"name\": \"p\", \"body\": {\"propertes\": {}}}",
-         "org.policy.json:1:25: /body/propertes: "},
+         "org.policy.json:1:24: /body/propertes: "},
         {"{\"name\": \"p\", \"body\": {\"type\": \"objekt\"}}", "/body/type: "},
         {"{\"name\": \"p\", \"body\": {\"$ref\": \"#/nowhere\"}}",
          "/body/$ref: "},
