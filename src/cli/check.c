@@ -10,7 +10,7 @@
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "cli/cli.h"
@@ -94,30 +94,30 @@ static bool has_senders(const struct policy_snapshot *snap)
     return false;
 }
 
-static enum status check_policies(const struct config *cfg, const char *file,
+/* `cfg` NULL: it is broken, and the directory was given apart. */
+static enum status check_policies(const struct config *cfg,
+                                  const struct check_options *o,
                                   struct problems *problems)
 {
     struct policy_snapshot *snap = NULL;
     struct policy_load load = {
-        .dir = cfg->policies,
-        .unmatched_count = cfg->unmatched_count,
-        .has_consumers = cfg->consumers != NULL,
+        .dir = cfg ? cfg->policies : o->policies,
+        .unmatched_count = cfg ? cfg->unmatched_count : 0,
+        .has_consumers = !cfg || cfg->consumers,
     };
-    struct arena arena;
-    struct policy_prefix *prefixes;
-    enum status s;
+    struct policy_prefix *prefixes =
+        calloc(load.unmatched_count + 1, sizeof(*prefixes));
+    enum status s = STATUS_NO_MEMORY;
 
-    arena_init(&arena, (size_t)1 << 20);
-    prefixes = arena_array(&arena, cfg->unmatched_count, sizeof(*prefixes));
-    for (size_t i = 0; prefixes && i < cfg->unmatched_count; i++)
+    for (size_t i = 0; prefixes && i < load.unmatched_count; i++)
         prefixes[i] = (struct policy_prefix){cfg->unmatched[i].method,
                                              cfg->unmatched[i].prefix};
     load.unmatched = prefixes;
-    s = prefixes ? policy_snapshot_load(&load, problems, &snap)
-                 : STATUS_NO_MEMORY;
-    arena_release(&arena);
-    if (s == STATUS_OK && !cfg->consumers && has_senders(snap))
-        problems_warning(problems, file ? file : "", 0, 0,
+    if (prefixes)
+        s = policy_snapshot_load(&load, problems, &snap);
+    free(prefixes);
+    if (s == STATUS_OK && !load.has_consumers && has_senders(snap))
+        problems_warning(problems, o->config ? o->config : "", 0, 0,
                          "\"consumers\" is null: anyone who can reach "
                          "chatgate can spend the bucket of any sender");
     policy_snapshot_unref(snap);
@@ -131,11 +131,11 @@ static enum status check_all(const struct check_options *o,
     struct config_consumers *consumers = NULL;
     enum status s = load_config(o, problems, &cfg), policies;
 
-    if (s != STATUS_OK)
-        return s;
-    if (cfg->consumers)
+    if (!cfg && !o->policies)
+        return s; /* nobody knows where they are */
+    if (cfg && cfg->consumers)
         s = config_consumers_load(cfg->consumers, problems, &consumers);
-    policies = check_policies(cfg, o->config, problems);
+    policies = check_policies(cfg, o, problems);
     config_consumers_free(consumers);
     config_free(cfg);
     return s == STATUS_OK ? policies : s;
