@@ -152,7 +152,7 @@ END_TEST
 
 START_TEST(consumers_are_loaded)
 {
-    char config[2048], path[1024], consumers[1024];
+    char config[4096], path[1024], consumers[1024];
 
     command_open();
     command_write("api.json", CONTRACT);
