@@ -185,6 +185,8 @@ static bool list_add(struct schema_run *run, int use, struct held *h)
  * are one violation. */
 static void record(struct schema_run *run, uint64_t uses, struct held *h)
 {
+    if (uses == 0)
+        return; /* held only: a branch that may yet be dropped */
     run->broken |= uses;
     run->taps_failed |= h->taps;
     for (; uses != 0; uses &= uses - 1) {
