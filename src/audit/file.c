@@ -210,10 +210,9 @@ static void unlock_file(int fd)
     (void)fcntl(fd, F_OFD_SETLK, &l);
 }
 
-/* The file ends in the middle of a line. */
-static bool has_fragment(struct audit_file *f)
+/* The file, which ends at `end`, ends in the middle of a line. */
+static bool has_fragment(struct audit_file *f, off_t end)
 {
-    off_t end = lseek(f->fd, 0, SEEK_END);
     char last = '\n';
 
     if (end <= 0 || end == f->clean_end)
@@ -235,13 +234,19 @@ static void cut_back(struct audit_file *f, size_t written)
 
 static enum status append_regular(struct audit_file *f, struct text lines)
 {
+    off_t end = lseek(f->fd, 0, SEEK_END);
     ssize_t n;
 
-    if (has_fragment(f) && write_some(f->fd, "\n", 1) != 1)
-        return STATUS_IO;
+    if (has_fragment(f, end)) {
+        if (write_some(f->fd, "\n", 1) != 1)
+            return STATUS_IO;
+        end++;
+    }
     n = write_some(f->fd, lines.data, lines.len);
     if (n == (ssize_t)lines.len) {
-        f->clean_end = lseek(f->fd, 0, SEEK_CUR);
+        /* Where it was appended if nobody wrote meanwhile, without the lock;
+         * else the next look costs one byte more. */
+        f->clean_end = end + n;
         return STATUS_OK;
     }
     f->clean_end = UNKNOWN_END;

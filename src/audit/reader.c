@@ -21,11 +21,26 @@
 
 #include "audit/numbers.h"
 #include "base/check.h"
+#include "schema/pick.h"
 
+#define SEARCH_MAGIC 0x61756472u /* "audr" */
 #define READ_BYTES (256 * 1024)
 /* Records are at most AUDIT_LINE_MAX; other versions may have had more. */
 #define LINE_MAX_BYTES (64 * 1024)
 #define NEEDLES_MAX 5
+
+/* What a record is picked for; PICK_TARGETS_MAX is just enough. */
+enum member {
+    MEMBER_RECORD, /* itself */
+    MEMBER_TIME,
+    MEMBER_TRACE_ID,
+    MEMBER_GATEWAY_TRACE_ID,
+    MEMBER_REQUEST_ID,
+    MEMBER_CONSUMER,
+    MEMBER_DECISION,
+    MEMBER_FROM,
+    MEMBERS,
+};
 
 /* One of the two must stand in a line. */
 struct needle {
@@ -33,6 +48,7 @@ struct needle {
 };
 
 struct search {
+    uint32_t magic;
     const struct audit_query *query;
     bool wants_record;
     audit_found_fn found;
@@ -46,6 +62,15 @@ struct search {
     char masked[AUDIT_NUMBER_HIDDEN_MAX];
     struct text masked_from;
     char since[CLOCK_RFC3339_SIZE], until[CLOCK_RFC3339_SIZE];
+
+    struct pick_target targets[MEMBERS];
+    unsigned says; /* of the record under way: which members fit, as bits */
+};
+
+static const struct scan_limits limits = {
+    .max_depth = 64,
+    .max_token_bytes = LINE_MAX_BYTES,
+    .max_number_bytes = 64,
 };
 
 /* What every record begins with, up to the first digit of its time. */
@@ -73,6 +98,25 @@ static void add_needle(struct search *s, struct text t, struct text other)
     s->needles[s->needle_count++] = (struct needle){t, other};
 }
 
+static void prepare_targets(struct search *s)
+{
+    static const char *const pointers[] = {
+        [MEMBER_RECORD] = "",
+        [MEMBER_TIME] = "/time",
+        [MEMBER_TRACE_ID] = "/trace_id",
+        [MEMBER_GATEWAY_TRACE_ID] = "/gateway_trace_id",
+        [MEMBER_REQUEST_ID] = "/request_id",
+        [MEMBER_CONSUMER] = "/consumer",
+        [MEMBER_DECISION] = "/decision",
+        [MEMBER_FROM] = "/from",
+    };
+
+    _Static_assert(MEMBERS <= PICK_TARGETS_MAX, "all can be picked at once");
+    for (size_t i = 0; i < MEMBERS; i++)
+        CHECK(pick_target_parse(text_of(pointers[i]), &s->targets[i]) ==
+              STATUS_OK);
+}
+
 static void prepare(struct search *s)
 {
     static const struct audit_privacy mask = {AUDIT_NUMBERS_MASKED, {NULL, 0}};
@@ -96,6 +140,7 @@ static void prepare(struct search *s)
         clock_format_rfc3339(q->since, s->since);
     if (q->has_until)
         clock_format_rfc3339(q->until, s->until);
+    prepare_targets(s);
 }
 
 /* Looking. */
@@ -148,43 +193,72 @@ static bool is_in_time(const struct search *s, struct text line)
             memcmp(time, s->until, CLOCK_RFC3339_SIZE - 1) < 0);
 }
 
-/* `wanted` is absent, or what the member says. */
-static bool says(const struct json_value *record, const char *member,
-                 struct text wanted)
+static bool is_time_wanted(const struct audit_query *q, struct text time)
 {
-    const struct json_value *v;
-
-    if (text_is_absent(wanted))
-        return true;
-    v = json_get(record, member);
-    return v && v->type == JSON_STRING && text_equal(v->text, wanted);
-}
-
-static bool says_time(const struct json_value *record,
-                      const struct audit_query *q)
-{
-    const struct json_value *v = json_get(record, "time");
     wall_us t;
 
-    if (!q->has_since && !q->has_until)
-        return true;
-    return v && v->type == JSON_STRING &&
-           audit_time_parse(v->text, 0, &t) == STATUS_OK &&
+    return audit_time_parse(time, 0, &t) == STATUS_OK &&
            (!q->has_since || t >= q->since) && (!q->has_until || t < q->until);
 }
 
-static bool matches(const struct search *s, const struct json_value *record)
+static bool is_wanted(const struct search *s, enum member member,
+                      struct text value)
 {
     const struct audit_query *q = s->query;
 
-    return (says(record, "trace_id", q->trace_id) ||
-            says(record, "gateway_trace_id", q->trace_id)) &&
-           says(record, "request_id", q->request_id) &&
-           (says(record, "from", q->from) ||
-            (!text_is_absent(s->masked_from) &&
-             says(record, "from", s->masked_from))) &&
-           says(record, "consumer", q->consumer) &&
-           says(record, "decision", q->decision) && says_time(record, q);
+    switch (member) {
+    case MEMBER_TIME:
+        return is_time_wanted(q, value);
+    case MEMBER_TRACE_ID:
+    case MEMBER_GATEWAY_TRACE_ID:
+        return text_equal(value, q->trace_id);
+    case MEMBER_REQUEST_ID:
+        return text_equal(value, q->request_id);
+    case MEMBER_CONSUMER:
+        return text_equal(value, q->consumer);
+    case MEMBER_DECISION:
+        return text_equal(value, q->decision);
+    case MEMBER_FROM:
+        return text_equal(value, q->from) ||
+               (!text_is_absent(s->masked_from) &&
+                text_equal(value, s->masked_from));
+    case MEMBER_RECORD:
+    case MEMBERS:
+        break;
+    }
+    return false;
+}
+
+static bool on_member(void *arg, size_t target, enum pick_kind kind,
+                      struct text value)
+{
+    struct search *s;
+
+    MAGIC_CAST(s, arg, SEARCH_MAGIC);
+    if (target == MEMBER_RECORD
+            ? kind == PICK_OBJECT
+            : kind == PICK_STRING && is_wanted(s, (enum member)target, value))
+        s->says |= 1u << target;
+    return true;
+}
+
+static bool says(const struct search *s, enum member member)
+{
+    return s->says >> member & 1;
+}
+
+/* What members must fit, do. */
+static bool matches(const struct search *s)
+{
+    const struct audit_query *q = s->query;
+
+    return (text_is_absent(q->trace_id) || says(s, MEMBER_TRACE_ID) ||
+            says(s, MEMBER_GATEWAY_TRACE_ID)) &&
+           (text_is_absent(q->request_id) || says(s, MEMBER_REQUEST_ID)) &&
+           (text_is_absent(q->consumer) || says(s, MEMBER_CONSUMER)) &&
+           (text_is_absent(q->decision) || says(s, MEMBER_DECISION)) &&
+           (text_is_absent(q->from) || says(s, MEMBER_FROM)) &&
+           ((!q->has_since && !q->has_until) || says(s, MEMBER_TIME));
 }
 
 static bool has_filter(const struct audit_query *q)
@@ -207,7 +281,7 @@ static void tell(struct search *s, struct text line,
     s->is_enough = !s->found(s->arg, line, record);
 }
 
-static enum status parse_and_match(struct search *s, struct text line)
+static enum status tell_parsed(struct search *s, struct text line)
 {
     struct json_document *doc = NULL;
     struct problems problems;
@@ -218,11 +292,37 @@ static enum status parse_and_match(struct search *s, struct text line)
     problems_release(&problems);
     if (status == STATUS_NO_MEMORY)
         return status;
-    if (status != STATUS_OK || doc->root->type != JSON_OBJECT)
-        skip(s);
-    else if (matches(s, doc->root))
+    if (status == STATUS_OK)
         tell(s, line, doc->root);
+    else /* a member twice, say, which picking does not mind */
+        skip(s);
     json_free(doc);
+    return STATUS_OK;
+}
+
+static enum status parse_and_match(struct search *s, struct text line)
+{
+    struct pick *pick = pick_new(s->targets, MEMBERS, &limits, on_member, s);
+    enum status status = STATUS_NO_MEMORY;
+
+    s->says = 0;
+    if (pick) {
+        status = pick_feed(pick, line.data, line.len);
+        if (status == STATUS_OK)
+            status = pick_finish(pick);
+    }
+    pick_free(pick);
+    if (status == STATUS_NO_MEMORY)
+        return status;
+    if (status != STATUS_OK || !says(s, MEMBER_RECORD)) {
+        skip(s);
+        return STATUS_OK;
+    }
+    if (!matches(s))
+        return STATUS_OK;
+    if (s->wants_record)
+        return tell_parsed(s, line);
+    tell(s, line, NULL);
     return STATUS_OK;
 }
 
@@ -322,6 +422,7 @@ enum status audit_read(int fd, const struct audit_query *query,
                        struct audit_read *out)
 {
     struct search s = {
+        .magic = SEARCH_MAGIC,
         .query = query,
         .wants_record = wants_record,
         .found = found,

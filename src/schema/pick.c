@@ -317,16 +317,21 @@ static enum status on_tokens(void *arg, const char *data, size_t len)
 struct pick *pick_new(const struct pick_target *targets, size_t count,
                       const struct scan_limits *limits, pick_fn fn, void *arg)
 {
-    struct pick *p = calloc(1, sizeof(*p));
+    struct pick *p = malloc(sizeof(*p));
 
     CHECK(count <= PICK_TARGETS_MAX && limits->max_depth <= PICK_DEPTH_MAX);
     if (!p)
         return NULL;
+    /* Member by member: the levels and most targets need no zeros. */
     MAGIC_SET(p, PICK_MAGIC);
     memcpy(p->targets, targets, count * sizeof(*targets));
     p->all = (uint8_t)((1u << count) - 1);
     p->fn = fn;
     p->arg = arg;
+    p->yajl = NULL;
+    p->is_enough = false;
+    p->stopped = STATUS_OK;
+    p->depth = 0;
     scan_init(&p->scan, limits, on_tokens, p);
     json_memory_init(&p->memory);
     if (enter_yajl(p, NULL, 0) != STATUS_OK) {
