@@ -229,8 +229,9 @@ static void scan_answer(struct exchange *x, const struct upstream_head *head,
 static bool is_own_answer_header(struct text name)
 {
     static const struct text names[] = {
-        TEXT("ratelimit"),    TEXT("ratelimit-policy"), TEXT("via"),
-        TEXT("x-request-id"), TEXT("content-length"),
+        TEXT("ratelimit"),    TEXT("ratelimit-policy"),  TEXT("via"),
+        TEXT("x-request-id"), TEXT("content-length"),    TEXT("date"),
+        TEXT("connection"),   TEXT("transfer-encoding"),
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (text_equal_nocase(name, names[i]))

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "base/check.h"
+
 static enum status load_policy(struct runtime *r, struct problems *problems)
 {
     const struct config *c = r->config;
@@ -31,6 +33,26 @@ static enum status load_policy(struct runtime *r, struct problems *problems)
     return s;
 }
 
+static enum status load_tls(struct runtime *r, struct problems *problems)
+{
+    const struct config *c = r->config;
+    char why[HTTP_TLS_WHY_SIZE];
+    if (c->tls.certificate == NULL)
+        return STATUS_OK;
+    enum status s = http_tls_load(c->tls.certificate, c->tls.key,
+                                  c->tls.client_ca, &r->tls, why, sizeof(why));
+    if (s == STATUS_INVALID)
+        problems_error(problems, "", 0, 0, "tls: %s", why);
+    return s;
+}
+
+static enum status load_consumers(struct runtime *r, struct problems *problems)
+{
+    if (r->config->consumers == NULL)
+        return STATUS_OK;
+    return config_consumers_load(r->config->consumers, problems, &r->consumers);
+}
+
 static void set_schema_limits(struct runtime *r)
 {
     schema_limits_default(&r->schema_limits);
@@ -49,12 +71,12 @@ enum status runtime_load(const struct config_source *source,
     enum status s = config_load(source, problems, &r->config);
     if (s == STATUS_OK) {
         set_schema_limits(r);
-        s = load_policy(r, problems);
-        if (r->config->consumers != NULL) {
-            enum status c = config_consumers_load(r->config->consumers,
-                                                  problems, &r->consumers);
-            s = s == STATUS_OK ? c : s;
-        }
+        /* All three, so that one run tells all that is wrong. */
+        enum status parts[] = {load_policy(r, problems),
+                               load_consumers(r, problems),
+                               load_tls(r, problems)};
+        for (size_t i = 0; i < ARRAY_LEN(parts) && s == STATUS_OK; i++)
+            s = parts[i];
     }
     if (s != STATUS_OK) {
         runtime_unref(r);
@@ -78,6 +100,7 @@ void runtime_unref(struct runtime *r)
     if (r == NULL ||
         __atomic_sub_fetch(&r->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    http_tls_unref(r->tls);
     config_consumers_free(r->consumers);
     policy_snapshot_unref(r->policy);
     config_free(r->config);

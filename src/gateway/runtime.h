@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "config/config.h"
 #include "config/consumers.h"
+#include "http/tls.h"
 #include "policy/policy.h"
 #include "schema/run.h"
 
@@ -21,6 +22,7 @@ struct runtime {
     struct config *config;              /* owned */
     struct policy_snapshot *policy;     /* one reference */
     struct config_consumers *consumers; /* owned; NULL: callers are trusted */
+    struct http_tls *tls; /* one reference; NULL: plain listeners */
     struct schema_limits schema_limits;
     const char *upstream_authorization; /* NULL: the caller's passes */
     int references;                     /* atomic */

@@ -65,10 +65,6 @@ static size_t check_supported(const struct config *c, struct problems *problems)
 {
     size_t before = problems->errors;
     const struct config_redis *redis = c->redis.url;
-    if (c->tls.certificate != NULL)
-        problems_error(problems, "", 0, 0,
-                       "tls.certificate: this version does not speak TLS on "
-                       "its listeners; put it behind a TLS proxy");
     if (c->audit.stream != NULL)
         problems_error(problems, "", 0, 0,
                        "audit.stream: this version does not write to a Redis "

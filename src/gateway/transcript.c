@@ -52,6 +52,15 @@ static void take_request(const struct exchange *x, struct audit_record *r)
     }
 }
 
+/* Gone for certain, or silent for good: a client that closed its side is
+ * told apart from one that still reads only when the answer is sent, and the
+ * record comes before that. */
+static bool has_left(const struct exchange *x)
+{
+    return x->is_gone || x->req == NULL ||
+           http_request_is_half_closed(x->req);
+}
+
 enum status transcript_write(struct exchange *x, struct buffer *to)
 {
     const struct worker *w = x->worker;
@@ -76,7 +85,7 @@ enum status transcript_write(struct exchange *x, struct buffer *to)
         .decision = x->outcome,
         .error = text_of(x->error),
         .delivery = x->delivery,
-        .client_gone = x->is_gone,
+        .client_gone = has_left(x),
         .status = x->is_gone && !x->is_reply_begun ? 0 : x->status,
         .upstream_status = x->upstream_status,
         .violations = violations,

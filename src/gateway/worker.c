@@ -19,9 +19,10 @@
 
 static void check_idle(evutil_socket_t fd, short what, void *arg);
 
-static void http_settings_of(const struct config *c, int share,
+static void http_settings_of(const struct runtime *r, int share,
                              struct http_settings *out)
 {
+    const struct config *c = r->config;
     uint32_t connections = c->limits.max_connections / (uint32_t)share;
     *out = (struct http_settings){
         .max_body_bytes = c->limits.max_body_bytes,
@@ -31,6 +32,7 @@ static void http_settings_of(const struct config *c, int share,
         .body_timeout_us = c->limits.body_timeout_us,
         .keepalive_timeout_us = c->limits.keepalive_timeout_us,
         .send_timeout_us = c->limits.send_timeout_us,
+        .tls = r->tls,
     };
 }
 
@@ -109,7 +111,7 @@ static enum status make_neighbours(struct worker *w, int share)
     struct http_settings http;
     struct upstream_settings upstream;
     struct limit_settings limits;
-    http_settings_of(c, share, &http);
+    http_settings_of(w->runtime, share, &http);
     upstream_settings_of(c, &upstream);
     limit_settings_of(c, &limits);
     enum status s = make_redis(w);
@@ -198,7 +200,7 @@ void worker_reload(struct worker *w, int share, struct runtime *runtime)
     struct limit_settings limits;
     struct runtime *old = w->runtime;
     w->runtime = runtime_ref(runtime);
-    http_settings_of(runtime->config, share, &http);
+    http_settings_of(runtime, share, &http);
     upstream_settings_of(runtime->config, &upstream);
     limit_settings_of(runtime->config, &limits);
     http_server_configure(w->http, &http);

@@ -135,6 +135,11 @@ void http_request_pause(struct http_request *req, bool paused)
     gate_wake(g);
 }
 
+bool http_request_is_half_closed(const struct http_request *req)
+{
+    return gate_of(req)->is_eof;
+}
+
 void http_request_close_after(struct http_request *req)
 {
     gate_of(req)->must_close = true;

@@ -117,6 +117,9 @@ const struct sockaddr *http_request_peer(const struct http_request *req);
 const char *http_request_peer_text(const struct http_request *req);
 mono_us http_request_started(const struct http_request *req);
 bool http_request_is_tls(const struct http_request *req);
+/* The client has shut its sending side. Whether it still reads cannot be told
+ * before the answer is sent: most that do this have left, a few wait. */
+bool http_request_is_half_closed(const struct http_request *req);
 
 /* Send "100 Continue" if the client waits for it. Until the exchange calls
  * this, or a first byte of the body is there, nothing is sent. */
