@@ -11,6 +11,7 @@
 #include "integration/expect.h"
 
 #define FROM "+14155550100"
+#define OTHER "+14155550101"
 
 static struct rig rig;
 
@@ -151,12 +152,16 @@ START_TEST(a_reload_takes_the_new_policies)
     rig_gateway_start(&rig);
     ck_assert_int_eq(expect_create_status(&rig, FROM), 201);
     ck_assert_int_eq(expect_create_status(&rig, FROM), 429);
-    write_policy("3");
+    write_policy("2");
     kill(rig.gateway.pid, SIGHUP);
     ck_assert(process_wait_for(&rig.gateway, "reload.done", NULL, 0));
-    ck_assert_int_eq(expect_create_status(&rig, FROM), 201);
+    /* What was spent stays spent; a number that is new has the new burst. */
+    ck_assert_int_eq(expect_create_status(&rig, FROM), 429);
+    ck_assert_int_eq(expect_create_status(&rig, OTHER), 201);
+    ck_assert_int_eq(expect_create_status(&rig, OTHER), 201);
+    ck_assert_int_eq(expect_create_status(&rig, OTHER), 429);
     rig_audit(&rig, &lines);
-    ck_assert_uint_eq(lines.count, 3);
+    ck_assert_uint_eq(lines.count, 6);
     snprintf(first, sizeof first, "%s",
              wire_text(lines.docs[0]->root, "/policy_version"));
     ck_assert_str_ne(wire_text(lines.docs[2]->root, "/policy_version"), first);
@@ -184,7 +189,9 @@ START_TEST(a_bad_reload_changes_nothing_and_says_why)
     write_policy("3"); /* mended: the next reload is taken */
     kill(rig.gateway.pid, SIGHUP);
     ck_assert(process_wait_for(&rig.gateway, "reload.done", NULL, 0));
-    ck_assert_int_eq(expect_create_status(&rig, FROM), 201);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(expect_create_status(&rig, OTHER), 201);
+    ck_assert_int_eq(expect_create_status(&rig, OTHER), 429);
     rig_stop(&rig);
 }
 END_TEST

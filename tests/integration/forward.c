@@ -373,7 +373,7 @@ START_TEST(a_client_that_leaves_does_not_stop_a_send)
                  "X-Stub-Fault: delay=300ms\r\n", MESSAGE);
     while (rig_delivered(&rig) == before && process_now_ms() < until)
         process_nap();
-    wire_close(&w);
+    wire_abort(&w);
     for (;;) {
         rig_audit(&rig, &lines);
         if (lines.count == 2 || process_now_ms() >= until)

@@ -32,10 +32,14 @@ static struct rig *running; /* of this test process, until rig_stop() */
 
 void rig_write_file(const char *path, const char *text)
 {
-    FILE *f = fopen(path, "w");
+    char fresh[1300];
+    FILE *f;
 
-    ck_assert_msg(f && fputs(text, f) >= 0 && fclose(f) == 0, "%s: %s", path,
-                  strerror(errno));
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    f = fopen(fresh, "w");
+    ck_assert_msg(f && fputs(text, f) >= 0 && fclose(f) == 0 &&
+                      rename(fresh, path) == 0,
+                  "%s: %s", path, strerror(errno));
 }
 
 static void copy_file(const char *from, const char *to)

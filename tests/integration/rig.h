@@ -66,6 +66,7 @@ void rig_gateway_start(struct rig *r);
 void rig_gateway_stop(struct rig *r);
 /* Write the rig's configuration (again), or this text in its place. */
 void rig_write_config(struct rig *r, const char *text);
+/* At once: who reads the file sees the old text or the new one. */
 void rig_write_file(const char *path, const char *text);
 /* Run `chatgate ARGS...` to its end; its output to free() in *output. */
 int rig_run(struct rig *r, const char *const *args, char **output);

@@ -51,6 +51,14 @@ void wire_close(struct wire *w)
     buffer_release(&w->in);
 }
 
+void wire_abort(struct wire *w)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    wire_close(w);
+}
+
 static void wait_for(struct wire *w, short events)
 {
     struct pollfd p = {.fd = w->fd, .events = events};

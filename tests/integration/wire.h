@@ -38,6 +38,9 @@ struct wire_answer {
 
 void wire_open(struct wire *w, int port);
 void wire_close(struct wire *w);
+/* Close with a reset: the other side need not guess whether only half of the
+ * connection has ended. */
+void wire_abort(struct wire *w);
 
 /* False: the other side has closed. */
 bool wire_try_send(struct wire *w, const char *data, size_t len);
