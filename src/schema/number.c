@@ -54,7 +54,7 @@ bool number_is_json(struct text t)
 /* The exponent and `shift` into magnitude. */
 static void number_place(struct number *n)
 {
-    const char *p = n->exponent.data, *end = p + n->exponent.len;
+    const char *p, *end;
     bool negative = false;
     int64_t value = 0;
 
@@ -63,6 +63,8 @@ static void number_place(struct number *n)
         n->magnitude = n->shift;
         return;
     }
+    p = n->exponent.data;
+    end = p + n->exponent.len;
     if (*p == '+' || *p == '-')
         negative = *p++ == '-';
     while (p < end && *p == '0')
