@@ -2,11 +2,11 @@
  *
  * base/uri.c - RFC 3986 appendix A, read off left to right.
  *
- * Every delimiter decides at once: none of the rules needs a second try, as
- * the first of ":/?#" tells whether there is a scheme, and no part may hold
- * the delimiter that ends it. So one pass without backtracking is exact, and
- * whatever is in no class of characters (spaces, controls, backslashes,
- * quotes, anything outside ASCII) fails by itself.
+ * Each part goes as far as its characters do, and what stands there then
+ * decides what comes next: no part may hold the delimiter that ends it, so
+ * nothing is tried twice but an authority that might begin with userinfo.
+ * Whatever is in no class of characters (spaces, controls, backslashes,
+ * quotes, anything outside ASCII) ends a part where none may end.
  */
 #include "base/uri.h"
 
@@ -19,20 +19,22 @@ enum {
     SUB_DELIM = 16,
     COLON = 32,
     AT = 64,
-    SLASH_QUESTION = 128,
+    SLASH = 128,
+    QUESTION = 256,
+    SCHEME = 512, /* + - . : what a scheme may have besides */
 };
 
 #define UNRESERVED (ALPHA | DIGIT | MARK)
 #define PCHAR (UNRESERVED | SUB_DELIM | COLON | AT)
 
-static const uint8_t class_of[256] = {
+static const uint16_t class_of[256] = {
     ['A' ... 'F'] = ALPHA | HEX_LETTER,
     ['G' ... 'Z'] = ALPHA,
     ['a' ... 'f'] = ALPHA | HEX_LETTER,
     ['g' ... 'z'] = ALPHA,
     ['0' ... '9'] = DIGIT,
-    ['-'] = MARK,
-    ['.'] = MARK,
+    ['-'] = MARK | SCHEME,
+    ['.'] = MARK | SCHEME,
     ['_'] = MARK,
     ['~'] = MARK,
     ['!'] = SUB_DELIM,
@@ -42,14 +44,14 @@ static const uint8_t class_of[256] = {
     ['('] = SUB_DELIM,
     [')'] = SUB_DELIM,
     ['*'] = SUB_DELIM,
-    ['+'] = SUB_DELIM,
+    ['+'] = SUB_DELIM | SCHEME,
     [','] = SUB_DELIM,
     [';'] = SUB_DELIM,
     ['='] = SUB_DELIM,
     [':'] = COLON,
     ['@'] = AT,
-    ['/'] = SLASH_QUESTION,
-    ['?'] = SLASH_QUESTION,
+    ['/'] = SLASH,
+    ['?'] = QUESTION,
 };
 
 static bool is_in(char c, unsigned classes)
@@ -62,58 +64,34 @@ static bool is_hex(char c)
     return is_in(c, DIGIT | HEX_LETTER);
 }
 
-/* Nothing but these classes. */
-static bool all_in(struct text t, unsigned classes)
+/* Behind the characters of these classes from `at` on. */
+static size_t span(struct text t, size_t at, unsigned classes)
 {
-    for (size_t i = 0; i < t.len; i++)
-        if (!is_in(t.data[i], classes))
-            return false;
-    return true;
+    while (at < t.len && is_in(t.data[at], classes))
+        at++;
+    return at;
 }
 
-/* Nothing but these classes and percent-encoded bytes. */
-static bool all_in_or_encoded(struct text t, unsigned classes)
+/* The same with percent-encoded bytes among them. */
+static size_t span_encoded(struct text t, size_t at, unsigned classes)
 {
-    for (size_t i = 0; i < t.len; i++) {
-        if (is_in(t.data[i], classes))
-            continue;
-        if (t.data[i] != '%' || t.len - i < 3 || !is_hex(t.data[i + 1]) ||
-            !is_hex(t.data[i + 2]))
-            return false;
-        i += 2;
+    for (;;) {
+        at = span(t, at, classes);
+        if (t.len - at < 3 || t.data[at] != '%' || !is_hex(t.data[at + 1]) ||
+            !is_hex(t.data[at + 2]))
+            return at;
+        at += 3;
     }
-    return true;
 }
 
-/* Take what stands before the first of `stops`, leaving the rest in *t. */
-static struct text take_until(struct text *t, const char *stops)
+static bool is_at(struct text t, size_t at, char c)
 {
-    struct text head = *t;
-    size_t i = 0;
-
-    while (i < t->len && (t->data[i] == '\0' || !strchr(stops, t->data[i])))
-        i++;
-    head.len = i;
-    t->data += i;
-    t->len -= i;
-    return head;
+    return at < t.len && t.data[at] == c;
 }
 
-static struct text drop(struct text t, size_t n)
+static struct text part(struct text t, size_t begin, size_t end)
 {
-    return text_make(t.data + n, t.len - n);
-}
-
-/* scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) */
-static bool is_scheme(struct text t)
-{
-    if (t.len == 0 || !is_in(t.data[0], ALPHA))
-        return false;
-    for (size_t i = 1; i < t.len; i++)
-        if (!is_in(t.data[i], ALPHA | DIGIT) && t.data[i] != '+' &&
-            t.data[i] != '-' && t.data[i] != '.')
-            return false;
-    return true;
+    return text_make(t.data + begin, end - begin);
 }
 
 /* ---- hosts ---- */
@@ -157,7 +135,7 @@ bool uri_is_ipv6(struct text t)
         while (i < t.len && is_hex(t.data[i]) && i - begin < 4)
             i++;
         if (i < t.len && t.data[i] == '.') {
-            if (!uri_is_ipv4(drop(t, begin)))
+            if (!uri_is_ipv4(part(t, begin, t.len)))
                 return false;
             groups += 2;
             break;
@@ -183,97 +161,102 @@ bool uri_is_ipv6(struct text t)
 /* IPvFuture = "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) */
 static bool is_ip_future(struct text t)
 {
-    struct text version;
+    size_t dot;
 
-    if (t.len == 0 || (t.data[0] != 'v' && t.data[0] != 'V'))
+    if (!is_at(t, 0, 'v') && !is_at(t, 0, 'V'))
         return false;
-    t = drop(t, 1);
-    version = take_until(&t, ".");
-    return version.len > 0 && all_in(version, DIGIT | HEX_LETTER) &&
-           t.len > 1 && all_in(drop(t, 1), UNRESERVED | SUB_DELIM | COLON);
+    dot = span(t, 1, DIGIT | HEX_LETTER);
+    return dot > 1 && is_at(t, dot, '.') && t.len > dot + 1 &&
+           span(t, dot + 1, UNRESERVED | SUB_DELIM | COLON) == t.len;
 }
 
-/* ---- the parts ---- */
+/* ---- the parts: each goes on from *at, and leaves it behind itself ---- */
 
-static bool parse_host(struct text *rest, struct uri *u)
+static bool parse_host(struct text t, size_t *at, struct uri *u)
 {
+    size_t begin = *at, end;
     struct text inside;
 
-    if (rest->len == 0 || rest->data[0] != '[') {
-        u->host = take_until(rest, ":");
-        return all_in_or_encoded(u->host, UNRESERVED | SUB_DELIM);
+    if (!is_at(t, begin, '[')) {
+        *at = span_encoded(t, begin, UNRESERVED | SUB_DELIM);
+        u->host = part(t, begin, *at);
+        return true;
     }
-    u->host = take_until(rest, "]");
-    if (rest->len == 0)
+    end = span(t, begin + 1, UNRESERVED | SUB_DELIM | COLON);
+    if (!is_at(t, end, ']'))
         return false;
-    *rest = drop(*rest, 1);
-    u->host.len++;
-    inside = text_make(u->host.data + 1, u->host.len - 2);
+    *at = end + 1;
+    u->host = part(t, begin, *at);
+    inside = part(t, begin + 1, end);
     return uri_is_ipv6(inside) || is_ip_future(inside);
 }
 
 /* authority = [ userinfo "@" ] host [ ":" port ] */
-static bool parse_authority(struct text t, struct uri *u)
+static bool parse_authority(struct text t, size_t *at, struct uri *u)
 {
-    struct text rest = t, userinfo = take_until(&rest, "@");
+    size_t begin = *at;
+    size_t end = span_encoded(t, begin, UNRESERVED | SUB_DELIM | COLON);
 
-    if (rest.len > 0) {
-        if (!all_in_or_encoded(userinfo, UNRESERVED | SUB_DELIM | COLON))
-            return false;
-        u->userinfo = userinfo;
-        t = drop(rest, 1);
+    if (is_at(t, end, '@')) {
+        u->userinfo = part(t, begin, end);
+        *at = end + 1;
     }
-    if (!parse_host(&t, u))
+    if (!parse_host(t, at, u))
         return false;
-    if (t.len == 0)
-        return true;
-    if (t.data[0] != ':')
-        return false;
-    u->port = drop(t, 1);
-    return all_in(u->port, DIGIT);
+    if (is_at(t, *at, ':')) {
+        begin = *at + 1;
+        *at = span(t, begin, DIGIT);
+        u->port = part(t, begin, *at);
+    }
+    return *at == t.len || t.data[*at] == '/' || t.data[*at] == '?' ||
+           t.data[*at] == '#';
 }
 
 /* What follows the scheme and its colon, or all of a relative reference. */
-static bool parse_rest(struct text t, struct uri *u)
+static bool parse_rest(struct text t, size_t at, struct uri *u)
 {
-    if (t.len >= 2 && t.data[0] == '/' && t.data[1] == '/') {
-        t = drop(t, 2);
-        if (!parse_authority(take_until(&t, "/?#"), u))
+    size_t begin;
+
+    if (is_at(t, at, '/') && is_at(t, at + 1, '/')) {
+        at += 2;
+        if (!parse_authority(t, &at, u))
             return false;
     }
-    u->path = take_until(&t, "?#");
-    if (!all_in_or_encoded(u->path, PCHAR | SLASH_QUESTION))
-        return false;
-    if (t.len > 0 && t.data[0] == '?') {
-        t = drop(t, 1);
-        u->query = take_until(&t, "#");
-        if (!all_in_or_encoded(u->query, PCHAR | SLASH_QUESTION))
-            return false;
+    begin = at;
+    at = span_encoded(t, begin, PCHAR | SLASH);
+    u->path = part(t, begin, at);
+    if (is_at(t, at, '?')) {
+        begin = at + 1;
+        at = span_encoded(t, begin, PCHAR | SLASH | QUESTION);
+        u->query = part(t, begin, at);
     }
-    if (t.len > 0) {
-        u->fragment = drop(t, 1);
-        return all_in_or_encoded(u->fragment, PCHAR | SLASH_QUESTION);
+    if (is_at(t, at, '#')) {
+        begin = at + 1;
+        at = span_encoded(t, begin, PCHAR | SLASH | QUESTION);
+        u->fragment = part(t, begin, at);
     }
-    return true;
+    return at == t.len;
 }
 
 enum status uri_parse_reference(struct text t, struct uri *out)
 {
     struct uri u = {.scheme = {NULL, 0}};
-    struct text rest, head;
+    size_t at;
 
     if (text_is_absent(t))
         t = text_of(""); /* so that the path is not absent */
-    rest = t;
-    head = take_until(&rest, ":/?#");
-    /* A colon in the first segment is a scheme's: section 4.2. */
-    if (rest.len > 0 && rest.data[0] == ':') {
-        if (!is_scheme(head))
+    /* scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) */
+    at = span(t, 0, ALPHA | DIGIT | SCHEME);
+    if (is_at(t, at, ':') && is_in(t.data[0], ALPHA)) {
+        u.scheme = part(t, 0, at);
+        at++;
+    } else {
+        /* No colon in the first segment: section 4.2. */
+        if (is_at(t, span_encoded(t, 0, PCHAR & ~(unsigned)COLON), ':'))
             return STATUS_INVALID;
-        u.scheme = head;
-        t = drop(rest, 1);
+        at = 0;
     }
-    if (!parse_rest(t, &u))
+    if (!parse_rest(t, at, &u))
         return STATUS_INVALID;
     *out = u;
     return STATUS_OK;
