@@ -78,7 +78,7 @@ export async function startRig({ source, build, policy }) {
     admin: { listen: '127.0.0.1:0' },
     policies: file('policies'),
     upstream: { url: `http://127.0.0.1:${stubPort}` },
-    redis: { url: `redis://127.0.0.1:${redisPort}` },
+    redis: { url: `redis://127.0.0.1:${redisPort}`, timeout: '2s' }, // busy machines, too
     audit: { file: file('audit.jsonl') },
   }));
   const gateway = start('chatgate',
