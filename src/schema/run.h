@@ -88,7 +88,8 @@ size_t schema_run_memory(const struct schema_run *run);
 /* ---- values that do not come as JSON: path and query parameters ---- */
 
 /* Validate the decoded values of one parameter. A schema that allows an
- * array takes any number of values, else exactly one is given. Text becomes a
+ * array takes any number of values (a single one as a string where it allows
+ * strings too), else exactly one is given. Text becomes a
  * number, boolean or null when the schema's type allows no string and the
  * text is a JSON literal of it; otherwise it is a string (and fails by
  * "type"). Violations are found in `run` as usual, pointers relative to the

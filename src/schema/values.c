@@ -3,9 +3,9 @@
  * schema/values.c - path and query parameters: values without JSON.
  *
  * The machine is given the events that the values would have as JSON: an
- * array around them when the schema allows one, and each text as a string,
- * unless the schema allows none and the text is a literal of a type that it
- * does allow.
+ * array around them when the schema allows one (and is not content with the
+ * only one as a string), and each text as a string, unless the schema allows
+ * none and the text is a literal of a type that it does allow.
  */
 #include "schema/machine.h"
 #include "schema/utf8.h"
@@ -50,11 +50,15 @@ static struct scalar scalar_from(const struct schema_run *run, unsigned types,
 enum status schema_run_values(struct schema_run *run, const struct text *values,
                               size_t count)
 {
-    bool is_array = run->plan->types & NODE_TYPE(JSON_ARRAY);
-    unsigned types = is_array ? run->plan->item_types : run->plan->types;
+    unsigned types = run->plan->types;
+    /* One value for a schema that would take a string is a string. */
+    bool is_array = (types & NODE_TYPE(JSON_ARRAY)) &&
+                    !(count == 1 && (types & NODE_TYPE(JSON_STRING)));
     struct scalar s;
     size_t i;
 
+    if (is_array)
+        types = run->plan->item_types;
     run->is_finished = true;
     for (i = 0; i < count && run->status == STATUS_OK; i++) {
         if (!is_utf8(values[i]))
