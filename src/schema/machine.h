@@ -173,6 +173,7 @@ struct select {
 
 #define PATH_SIZE (2 * POINTER_MAX)
 #define YAJL_HEAP 1024
+#define FIRST_HEAP 2048
 #define FIRST_FRAMES 12
 #define FIRST_DUTIES 16
 #define FIRST_SELECTS 4
@@ -184,7 +185,8 @@ struct schema_run {
     enum status status; /* anything but STATUS_OK is final */
     const struct schema_plan *plan;
     struct schema_limits limits;
-    size_t memory; /* bytes allocated, this struct included */
+    size_t memory;      /* bytes allocated, this struct included */
+    uint32_t heap_used; /* of first_heap */
 
     struct scan scan;
     yajl_handle yajl;
@@ -240,13 +242,15 @@ struct schema_run {
     struct name_print first_prints[FIRST_PRINTS];
     char path[PATH_SIZE]; /* the keys of the frames, one behind the other */
     _Alignas(16) char yajl_heap[YAJL_HEAP];
+    _Alignas(16) char first_heap[FIRST_HEAP]; /* see run_alloc() */
     struct chunk first;
     _Alignas(16) char first_bytes[FIRST_CHUNK];
 };
 
 /* ---- memory.c ---- */
 
-/* Counted allocations; NULL sets the run's status. Zeroed. */
+/* Counted allocations, out of the run itself while there is room; NULL sets
+ * the run's status. Zeroed. */
 void *run_alloc(struct schema_run *run, size_t bytes);
 /* Doubles *list until it holds `need` elements; `list` points to a pointer,
  * to one of the run's first lists or to what an earlier call put there. */

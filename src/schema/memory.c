@@ -5,7 +5,10 @@
  * Two kinds. What belongs to an open array or object lies on a stack of
  * chunks: the first is part of the run, each further one is twice as large
  * and stays for the next deep value. What outlives its frame, or grows, is
- * allocated singly. Both are counted, and the first failure ends the run.
+ * allocated singly: from a small heap in the run, which gets back only what
+ * was taken from it last, and once that is full from malloc(). An ordinary
+ * body needs no more than the run. What is allocated is counted, and the
+ * first failure ends the run.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -18,10 +21,29 @@ _Static_assert(offsetof(struct schema_run, first_bytes) ==
                    offsetof(struct schema_run, first) + sizeof(struct chunk),
                "the first chunk's bytes lie behind it");
 
+/* Part of the run itself. */
+static bool is_inside(const struct schema_run *run, const void *p)
+{
+    return (uintptr_t)p >= (uintptr_t)run &&
+           (uintptr_t)p < (uintptr_t)(run + 1);
+}
+
+static size_t heap_bytes(size_t bytes)
+{
+    return (bytes + 15) & ~(size_t)15;
+}
+
 void *run_alloc(struct schema_run *run, size_t bytes)
 {
-    void *p = calloc(1, bytes);
+    void *p;
 
+    if (bytes <= FIRST_HEAP / 4 &&
+        heap_bytes(bytes) <= FIRST_HEAP - run->heap_used) {
+        p = run->first_heap + run->heap_used;
+        run->heap_used += (uint32_t)heap_bytes(bytes);
+        return memset(p, 0, bytes);
+    }
+    p = calloc(1, bytes);
     if (!p) {
         run->status = STATUS_NO_MEMORY;
         return NULL;
@@ -34,16 +56,14 @@ void run_free(struct schema_run *run, void *p, size_t bytes)
 {
     if (!p)
         return;
+    if (is_inside(run, p)) {
+        if ((char *)p + heap_bytes(bytes) == run->first_heap + run->heap_used)
+            run->heap_used -= (uint32_t)heap_bytes(bytes);
+        return;
+    }
     CHECK(run->memory >= bytes);
     run->memory -= bytes;
     free(p);
-}
-
-/* Part of the run itself: the lists that it begins with. */
-static bool is_inside(const struct schema_run *run, const void *p)
-{
-    return (uintptr_t)p >= (uintptr_t)run &&
-           (uintptr_t)p < (uintptr_t)(run + 1);
 }
 
 bool run_grow(struct schema_run *run, void *list, uint32_t *size, uint32_t need,
@@ -62,16 +82,25 @@ bool run_grow(struct schema_run *run, void *list, uint32_t *size, uint32_t need,
         grown *= 2;
     }
     memcpy(&old, list, sizeof(old));
-    p = reallocarray(is_inside(run, old) ? NULL : old, grown, bytes_each);
+    if (!old) {
+        p = run_alloc(run, grown * bytes_each);
+        if (!p)
+            return false;
+    } else if (is_inside(run, old)) {
+        p = reallocarray(NULL, grown, bytes_each);
+        if (p) {
+            memcpy(p, old, *size * bytes_each);
+            run_free(run, old, *size * bytes_each);
+            run->memory += grown * bytes_each;
+        }
+    } else {
+        p = reallocarray(old, grown, bytes_each);
+        if (p)
+            run->memory += (grown - *size) * bytes_each;
+    }
     if (!p) {
         run->status = STATUS_NO_MEMORY;
         return false;
-    }
-    if (is_inside(run, old)) {
-        memcpy(p, old, *size * bytes_each);
-        run->memory += grown * bytes_each;
-    } else {
-        run->memory += (grown - *size) * bytes_each;
     }
     memcpy(list, &p, sizeof(p));
     *size = grown;

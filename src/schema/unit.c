@@ -381,15 +381,105 @@ void unit_deliver(struct schema_run *run, const struct link *l, uint32_t depth)
 
 /* ---- scalars ---- */
 
+/* Verdicts of a closure's nodes on one scalar, none asked for twice. */
+#define ACCEPTS_MAX 64
+
+struct accepts {
+    struct schema_run *run;
+    const struct closure *closure;
+    struct scalar *scalar;
+    struct inst *asker;     /* a verdict's: takes no notes */
+    uint64_t known, passed; /* bits */
+};
+
+static bool accepts(struct accepts *a, uint32_t at);
+
+static uint32_t accepts_count(struct accepts *a, uint32_t at,
+                              enum place_kind kind, uint32_t enough)
+{
+    const struct closure_entry *e = &a->closure->entries[at];
+    const struct combo *c = e->node->combo;
+    uint32_t i, n = 0;
+
+    for (i = c->begin[kind]; i < c->begin[kind + 1] && n < enough; i++)
+        n += accepts(a, e->children[i]);
+    return n;
+}
+
+static uint32_t places_count(const struct combo *c, enum place_kind kind)
+{
+    return c->begin[kind + 1] - c->begin[kind];
+}
+
+/* Nothing in "dependentSchemas" concerns a scalar. */
+static bool accepts_combo(struct accepts *a, uint32_t at)
+{
+    const struct combo *c = a->closure->entries[at].node->combo;
+    enum place_kind next;
+
+    for (uint32_t i = c->begin[PLACE_ALL]; i < c->begin[PLACE_ALL + 1]; i++)
+        if (!accepts(a, a->closure->entries[at].children[i]))
+            return false;
+    if (places_count(c, PLACE_ANY) && !accepts_count(a, at, PLACE_ANY, 1))
+        return false;
+    if (places_count(c, PLACE_ONE) && accepts_count(a, at, PLACE_ONE, 2) != 1)
+        return false;
+    if (accepts_count(a, at, PLACE_NOT, 1))
+        return false;
+    if (!places_count(c, PLACE_IF))
+        return true;
+    next = accepts_count(a, at, PLACE_IF, 1) ? PLACE_THEN : PLACE_ELSE;
+    return accepts_count(a, at, next, UINT32_MAX) == places_count(c, next);
+}
+
+static bool accepts(struct accepts *a, uint32_t at)
+{
+    const struct node *node = a->closure->entries[at].node;
+    uint64_t bit = (uint64_t)1 << at;
+    bool passed;
+
+    if (a->known & bit)
+        return (a->passed & bit) != 0;
+    if (node->kind == NODE_FALSE || a->run->status != STATUS_OK)
+        return false;
+    a->asker->failed = a->asker->is_dead = false;
+    check_scalar(a->run, node, a->asker, a->scalar, a->run->depth);
+    passed = !a->asker->failed && (!node->combo || accepts_combo(a, at));
+    a->known |= bit;
+    a->passed |= passed ? bit : 0;
+    return passed;
+}
+
+/* Only the verdict, without laying anything out. */
+static bool closure_accepts(struct schema_run *run, const struct closure *c,
+                            struct scalar *s)
+{
+    struct inst asker = {.mode = MODE_VERDICT, .is_live = true};
+    struct accepts a = {run, c, s, &asker, 0, 0};
+
+    return c->count <= ACCEPTS_MAX && accepts(&a, 0);
+}
+
+/* Most scalars pass, and then there is nothing to tell: what an alternative
+ * would have said about them need not be written down first. */
 static void scalar_closure(struct schema_run *run, const struct duty *d,
                            struct scalar *s)
 {
     const struct closure *c = d->node->closure;
     struct stack_mark mark = stack_mark(run);
-    struct inst *insts = stack_alloc(run, c->count * sizeof(*insts));
+    struct inst *insts, passed = {0};
     struct unit u;
     uint32_t i;
 
+    if (closure_accepts(run, c, s)) {
+        if (d->role != ROLE_VALUE)
+            unit_deliver(run, &(struct link){&passed, d->parent, d->role},
+                         run->depth);
+        return;
+    }
+    if (run->status != STATUS_OK)
+        return;
+    insts = stack_alloc(run, c->count * sizeof(*insts));
     if (!insts)
         return;
     unit_init(run, &u, c, insts);
