@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fuzz validation against itself: whatever the bytes, against the contract
+ * that ships and against a schema with every keyword in it, the verdict and
+ * all that is told are the same in one piece and in any others, and memory
+ * stays within its bound. The first two bytes choose how to cut.
+ */
+#include "tests/unit/schema/validate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* Depth, schema and caps bound it, and none of them is large here. */
+#define MEMORY_MAX (1024 * 1024)
+
+#define CONTRACT TOP_SRCDIR "/policies/chats-v3.json"
+
+static const char everything[] =
+    "{\"$defs\":{\"tree\":{\"type\":[\"object\",\"array\",\"null\"],"
+    "\"properties\":{\"l\":{\"$ref\":\"#/$defs/tree\"},\"r\":{\"$ref\":"
+    "\"#/$defs/tree\"}},\"items\":{\"$ref\":\"#/$defs/tree\"},"
+    "\"unevaluatedProperties\":false},"
+    "\"kind\":{\"oneOf\":[{\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{"
+    "\"type\":\"integer\"}},\"required\":[\"k\"]},{\"properties\":{\"k\":{"
+    "\"enum\":[\"b\",\"c\"]},\"v\":{\"$ref\":\"#/$defs/kind\"}},\"required\":"
+    "[\"k\"]}],\"unevaluatedProperties\":{\"type\":\"string\"}}},"
+    "\"properties\":{\"t\":{\"$ref\":\"#/$defs/tree\"},\"k\":{\"$ref\":"
+    "\"#/$defs/kind\"},\"s\":{\"minLength\":1,\"maxLength\":4,\"pattern\":"
+    "\"^(a|b)*$\"},\"n\":{\"minimum\":-1.5,\"exclusiveMaximum\":1e3,"
+    "\"multipleOf\":0.5},\"e\":{\"enum\":[1,\"a\",null,[1,{\"a\":2}],{}]},"
+    "\"u\":{\"uniqueItems\":true,\"contains\":{\"type\":\"integer\"},"
+    "\"minContains\":1,\"maxContains\":3,\"prefixItems\":[{\"const\":0}],"
+    "\"unevaluatedItems\":{\"type\":[\"array\",\"string\"]}},"
+    "\"p\":{\"x-parts\":{\"alone\":[\"l\"],\"not_adjacent\":[\"t\"],"
+    "\"max_public_urls\":1,\"url\":\"u\",\"presigned_hosts\":[\"h\"]}},"
+    "\"d\":{\"x-decorations\":{\"text\":\"t\",\"list\":\"l\",\"range\":\"r\","
+    "\"exactly_one\":[\"s\",\"a\"],\"exclusive\":[\"a\"]}}},"
+    "\"patternProperties\":{\"^x\":{\"not\":{\"type\":\"null\"}},\"y$\":{"
+    "\"format\":\"uuid\"}},\"additionalProperties\":{\"type\":[\"string\","
+    "\"number\",\"object\"]},\"propertyNames\":{\"maxLength\":8},"
+    "\"dependentRequired\":{\"a\":[\"b\"]},\"dependentSchemas\":{\"c\":{"
+    "\"maxProperties\":3}},\"if\":{\"required\":[\"s\"]},\"then\":{"
+    "\"properties\":{\"n\":{\"type\":\"integer\"}}},\"else\":{"
+    "\"minProperties\":1},\"anyOf\":[{\"type\":\"object\"},{\"type\":"
+    "\"array\",\"minItems\":2},{\"type\":\"string\",\"enum\":[\"a\"]}]}";
+
+static const struct schema_tap taps[] = {
+    {"/from", SCHEMA_TAP_TEXT},
+    {"/s", SCHEMA_TAP_TEXT},
+    {"/message/parts", SCHEMA_TAP_COUNT},
+    {"/u", SCHEMA_TAP_COUNT},
+};
+
+/* Made once, and never freed: reachable, so no leak. */
+static const struct schema_plan *plan_new(struct fixture *f, bool is_contract)
+{
+    struct schema_source source = {.dialect = SCHEMA_OPENAPI};
+    struct schema_use use;
+    enum status status;
+
+    problems_init(&f->problems);
+    status = is_contract ? json_load(CONTRACT, 0, &f->problems, &f->doc)
+                         : json_parse(text_of(everything), "everything", 0,
+                                      &f->problems, &f->doc);
+    CHECK(status == STATUS_OK);
+    f->set = schema_set_new();
+    CHECK(f->set != NULL);
+    source.doc = f->doc;
+    source.root = f->doc->root;
+    status = schema_compile(
+        f->set, &source,
+        is_contract
+            ? json_at(f->doc->root, TEXT_LIT("/components/schemas/CreateChat"))
+            : f->doc->root,
+        &f->problems, &use.schema);
+    problems_print(&f->problems, stderr);
+    CHECK(status == STATUS_OK);
+    f->plan = schema_plan_new(f->set, &use, 1, taps, ARRAY_LEN(taps));
+    CHECK(f->plan != NULL);
+    return f->plan;
+}
+
+static size_t next_cut(uint32_t *seed, size_t rest)
+{
+    size_t n;
+
+    if (*seed == 0)
+        return rest;
+    *seed = *seed * 1664525u + 1013904223u;
+    n = 1 + (*seed >> 16) % ((*seed >> 8) % 4 == 0 ? 64 : 4);
+    return n < rest ? n : rest;
+}
+
+static struct verdict run_cut(const struct schema_plan *plan,
+                              const uint8_t *data, size_t len, uint32_t seed)
+{
+    struct schema_limits limits;
+    struct schema_run *run;
+    enum status status = STATUS_OK;
+    struct verdict v;
+    size_t at = 0, i;
+    uint64_t n;
+
+    schema_limits_default(&limits);
+    limits.max_depth = 16;
+    limits.max_token_bytes = 64;
+    limits.max_members = 8;
+    limits.pattern_steps = 2000;
+    run = schema_run_new(plan, &limits);
+    CHECK(run != NULL);
+    while (at < len && status == STATUS_OK) {
+        size_t piece = next_cut(&seed, len - at);
+        char *copy = malloc(piece); /* its own, so that ASan sees its ends */
+
+        CHECK(copy != NULL);
+        memcpy(copy, data + at, piece);
+        status = schema_run_feed(run, copy, piece);
+        free(copy);
+        at += piece;
+        CHECK(schema_run_memory(run) < MEMORY_MAX);
+    }
+    if (status == STATUS_OK)
+        status = schema_run_finish(run);
+    v = verdict_of(run, status);
+    for (i = 0; i < ARRAY_LEN(taps); i++) {
+        struct text t;
+
+        if (schema_run_tap_text(run, i, &t))
+            CHECK(buffer_printf(&v.text, "%zu %.*s\n", i, TEXT_ARG(t)) ==
+                  STATUS_OK);
+        if (schema_run_tap_count(run, i, &n))
+            CHECK(buffer_printf(&v.text, "%zu %" PRIu64 "\n", i, n) ==
+                  STATUS_OK);
+    }
+    schema_run_free(run);
+    return v;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static struct fixture fixtures[2];
+    static const struct schema_plan *plans[2];
+    uint32_t seed;
+    size_t i;
+
+    if (!plans[0])
+        for (i = 0; i < 2; i++)
+            plans[i] = plan_new(&fixtures[i], i == 0);
+    if (len < 2)
+        return 0;
+    seed = 1u + data[0] + 256u * data[1];
+    for (i = 0; i < 2; i++) {
+        struct verdict whole = run_cut(plans[i], data + 2, len - 2, 0);
+        struct verdict cut = run_cut(plans[i], data + 2, len - 2, seed);
+
+        CHECK(whole.status == cut.status && whole.broken == cut.broken &&
+              whole.count == cut.count);
+        CHECK(text_equal(buffer_text(&whole.text), buffer_text(&cut.text)));
+        verdict_release(&whole);
+        verdict_release(&cut);
+    }
+    return 0;
+}
