@@ -20,6 +20,10 @@
  * CHATGATE_ variable are errors. A path is taken as it is, relative to the
  * working directory.
  *
+ * Secrets need not stand in the environment: with CREDENTIALS_DIRECTORY in it
+ * (systemd's LoadCredential=), each file there whose name is in capitals is
+ * such a variable too, CHATGATE_REDIS_URL or the NAME of a ${NAME}.
+ *
  *   struct config *cfg;
  *   status = config_load(&source, &problems, &cfg);
  *   problems_print(&problems, stderr);

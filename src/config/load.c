@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "config/credentials.h"
 #include "config/table.h"
 #include "config/value.h"
 
@@ -255,7 +256,7 @@ static bool refuse_unmatched(struct loader *l, const struct config_key *k,
 
 static void read_environment(struct loader *l)
 {
-    char *const *entry = l->source->environment;
+    char *const *entry = l->reader.environment;
 
     for (; entry && *entry; entry++) {
         struct text name, value = text_cut(text_of(*entry), '=', &name);
@@ -294,7 +295,7 @@ static bool is_referenced(const struct loader *l, struct text name)
  * mistake, unless upstream.authorization reads it. */
 static void refuse_unknown_variables(struct loader *l)
 {
-    char *const *entry = l->source->environment;
+    char *const *entry = l->reader.environment;
 
     for (; entry && *entry; entry++) {
         char known[CONFIG_NAME_SIZE], best[CONFIG_NAME_SIZE] = "";
@@ -437,6 +438,10 @@ static enum status load_into(struct loader *l, struct json_document **doc)
     enum status s;
 
     set_defaults(l);
+    s = config_credentials_add(l->source->environment, l->reader.arena,
+                               l->reader.problems, &l->reader.environment);
+    if (s != STATUS_OK)
+        l->reader.is_out_of_memory = true;
     if (l->source->file) {
         s = json_load(l->source->file, JSON_COMMENTS, l->reader.problems, doc);
         if (s != STATUS_OK)
@@ -483,7 +488,6 @@ enum status config_load(const struct config_source *source,
         .cfg = &loaded->config,
         .arena = &loaded->arena,
         .problems = problems,
-        .environment = source->environment,
     };
     s = load_into(&l, &doc);
     json_free(doc);

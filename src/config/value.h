@@ -23,7 +23,7 @@ struct config_reader {
     struct arena *arena;
     struct problems *problems;
     const struct json_document *doc; /* that of raw.json */
-    char *const *environment;        /* for ${NAME}; may be NULL */
+    char *const *environment;        /* credentials included; may be NULL */
     bool is_out_of_memory;
 };
 
