@@ -28,12 +28,11 @@ struct who {
     const char *operation; /* or NULL */
 };
 
-static bool is_plain(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' ||
-           c == '_' || c == '@';
-}
+static const bool is_plain[256] = {
+    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
+    ['+'] = true,         ['-'] = true,         ['.'] = true,
+    ['_'] = true,         ['@'] = true,
+};
 
 /* Written twice: once to count, with `at` NULL, once into memory. */
 struct writer {
@@ -51,15 +50,19 @@ static void put(struct writer *w, const char *data, size_t len)
 static void put_encoded(struct writer *w, struct text t)
 {
     static const char hex[] = "0123456789ABCDEF";
+    size_t i = 0;
 
-    for (size_t i = 0; i < t.len; i++) {
-        unsigned char c = (unsigned char)t.data[i];
-        const char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
+    while (i < t.len) {
+        size_t begin = i;
+        unsigned char c;
 
-        if (is_plain(c))
-            put(w, t.data + i, 1);
-        else
-            put(w, escape, sizeof(escape));
+        while (i < t.len && is_plain[(unsigned char)t.data[i]])
+            i++;
+        put(w, t.data + begin, i - begin);
+        if (i == t.len)
+            return;
+        c = (unsigned char)t.data[i++];
+        put(w, (const char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
     }
 }
 

@@ -14,18 +14,33 @@
  */
 #include "policy/path.h"
 
-static bool is_unreserved(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-           c == '~';
-}
+/* What a byte is in a path: UNRESERVED needs no escape ever, PLAIN (pchar but
+ * for escapes) may stand as it is. */
+#define UNRESERVED 3
+#define PLAIN 1
 
-/* pchar but for escapes. */
-static bool is_plain(unsigned char c)
-{
-    return is_unreserved(c) || (c != '\0' && strchr("!$&'()*+,;=:@", c));
-}
+static const unsigned char kinds[256] = {
+    ['a' ... 'z'] = UNRESERVED,
+    ['A' ... 'Z'] = UNRESERVED,
+    ['0' ... '9'] = UNRESERVED,
+    ['-'] = UNRESERVED,
+    ['.'] = UNRESERVED,
+    ['_'] = UNRESERVED,
+    ['~'] = UNRESERVED,
+    ['!'] = PLAIN,
+    ['$'] = PLAIN,
+    ['&'] = PLAIN,
+    ['\''] = PLAIN,
+    ['('] = PLAIN,
+    [')'] = PLAIN,
+    ['*'] = PLAIN,
+    ['+'] = PLAIN,
+    [','] = PLAIN,
+    [';'] = PLAIN,
+    ['='] = PLAIN,
+    [':'] = PLAIN,
+    ['@'] = PLAIN,
+};
 
 /* 0 to 15; 16 for anything else. */
 static unsigned hex_value(unsigned char c)
@@ -67,7 +82,7 @@ static const char *escape_problem(struct text t)
                "differently";
     if (byte < 0x20 || byte == 0x7f)
         return "the path has an escaped control byte";
-    if (is_unreserved((unsigned char)byte))
+    if (kinds[byte] == UNRESERVED)
         return "the path escapes a character that needs none: letters, "
                "digits and - . _ ~ are written as they are";
     if (is_lower_hex(t.data[1]) || is_lower_hex(t.data[2]))
@@ -76,10 +91,9 @@ static const char *escape_problem(struct text t)
     return NULL;
 }
 
+/* Of one that is not PLAIN. */
 static const char *byte_problem(unsigned char c)
 {
-    if (is_plain(c))
-        return NULL;
     if (c >= 0x80)
         return "the path has a byte outside ASCII: percent-encode it";
     if (c < 0x20 || c == 0x7f)
@@ -115,18 +129,18 @@ static const char *segment_problem(struct text segment)
     const char *problem;
 
     for (size_t i = 0; i < segment.len; i++) {
-        struct text here = {segment.data + i, segment.len - i};
+        unsigned char c = (unsigned char)segment.data[i];
 
-        if (segment.data[i] == '%') {
-            problem = escape_problem(here);
-            i += 2;
-        } else {
-            problem = byte_problem((unsigned char)segment.data[i]);
-        }
+        if (kinds[c] != 0)
+            continue;
+        if (c != '%')
+            return byte_problem(c);
+        problem = escape_problem(text_make(segment.data + i, segment.len - i));
         if (problem)
             return problem;
+        i += 2;
     }
-    if (is_dot_segment(segment))
+    if (segment.len > 0 && segment.data[0] == '.' && is_dot_segment(segment))
         return "the path has a dot segment: write the path that is meant";
     return NULL;
 }
