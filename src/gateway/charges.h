@@ -8,6 +8,11 @@
 #include "limit/limit.h"
 #include "policy/policy.h"
 
+_Static_assert(POLICY_CAPACITY_MAX == LIMIT_CAPACITY_MAX &&
+                   POLICY_REFILL_MAX == LIMIT_REFILL_MAX &&
+                   POLICY_CHARGES_MAX == LIMIT_CHARGES_MAX,
+               "what policies let through, the limiter can take");
+
 /* Tokens become micro-tokens; texts are borrowed from `c`. */
 static inline struct limit_charge
 charge_for_limiter(const struct policy_charge *c)

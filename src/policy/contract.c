@@ -143,7 +143,7 @@ const struct json_value *policy_resolve(struct policy_document *d,
 
 bool policy_is_pointer(struct text t, bool stars)
 {
-    struct text rest = t, token;
+    struct text rest, token;
 
     if (t.len == 0)
         return true;
@@ -170,7 +170,7 @@ static bool names_below(const struct policy_document *d,
     static const char *const combined[] = {"allOf", "anyOf", "oneOf"};
     static const char *const applied[] = {"if", "then", "else"};
     const struct json_value *to = json_get(v, "$ref"), *list;
-    struct text rest = pointer, token;
+    struct text rest, token;
 
     if (pointer.len == 0)
         return true;

@@ -198,7 +198,7 @@ static void load_overrides(struct reader *r, const struct json_value *overrides,
         if (o->key)
             limit->override_count++;
     }
-    if (limit->override_count > 0)
+    if (limit->overrides && limit->override_count > 1)
         qsort(limit->overrides, limit->override_count,
               sizeof(*limit->overrides), compare_overrides);
 }

@@ -16,9 +16,6 @@
 #include "base/check.h"
 #include "policy/organisation.h"
 
-/* limit/limit.h: LIMIT_CHARGES_MAX, which is not ours to include. */
-#define CHARGES_MAX 16
-
 /* ---- counting ---- */
 
 static size_t count_uses(const struct policy_snapshot *s,
@@ -98,17 +95,17 @@ void policy_link_check(struct policy_loader *l)
                          "%zu schemas would be asked of one body; at most %d "
                          "can be",
                          uses, SCHEMA_USES_MAX);
-        if (charges > CHARGES_MAX)
+        if (charges > POLICY_CHARGES_MAX)
             json_problem(l->problems, e->doc, e->value,
                          "one request could meet %zu limits; at most %d can "
                          "be decided at once",
-                         charges, CHARGES_MAX);
+                         charges, POLICY_CHARGES_MAX);
     }
-    if (count_charges(s, NULL) > CHARGES_MAX)
+    if (count_charges(s, NULL) > POLICY_CHARGES_MAX)
         problems_error(l->problems, l->load->dir, 0, 0,
                        "a request that matches no operation could meet %zu "
                        "limits; at most %d can be decided at once",
-                       count_charges(s, NULL), CHARGES_MAX);
+                       count_charges(s, NULL), POLICY_CHARGES_MAX);
 }
 
 /* ---- building ---- */

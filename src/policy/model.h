@@ -22,10 +22,6 @@
 
 /* Whatever a directory of policies may reasonably come to. */
 #define POLICY_ARENA_BYTES ((size_t)256 << 20)
-/* As limit/limit.h and limit/bucket.h have them; that room is not ours to
- * include. The gateway, which sees both, asserts that they agree. */
-#define POLICY_CAPACITY_MAX INT64_C(1000000)
-#define POLICY_REFILL_MAX INT64_C(100000000)
 /* Of a policy's or a limit's name. */
 #define POLICY_NAME_MAX 64
 

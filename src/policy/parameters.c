@@ -308,7 +308,8 @@ static void check_query(struct reading *r, const struct policy_parameter *p,
     } else if (times == 0) {
         if (p->is_required)
             add_finding(r, p, "query.required", "the parameter is required");
-    } else if (is_valid(r, p, &v) && index == r->op->sender_parameter) {
+    } else if (is_valid(r, p, &v) && index == r->op->sender_parameter &&
+               v.count > 0) {
         r->out->sender = v.list[0];
     }
 }

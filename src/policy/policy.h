@@ -202,6 +202,13 @@ struct policy_facts {
 bool policy_use_counts(const struct policy_use *use,
                        const struct policy_facts *facts);
 
+/* What the loader lets through is within these: the limiter's own bounds,
+ * which are not this room's to include (the gateway, which sees both, asserts
+ * that they agree). */
+#define POLICY_CAPACITY_MAX INT64_C(1000000)
+#define POLICY_REFILL_MAX INT64_C(100000000) /* tokens a period */
+#define POLICY_CHARGES_MAX 16                /* that one request can meet */
+
 /* One limit that applies, as data for the limiter. */
 struct policy_charge {
     const char *policy; /* "sender-limits" */

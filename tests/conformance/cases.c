@@ -189,7 +189,7 @@ static void run_case(const struct policy_operation *op, struct text body,
         at += len;
     }
     if (s == STATUS_OK && !(body.len == 0 && op->body != POLICY_BODY_REQUIRED))
-        s = schema_run_finish(run);
+        ck_assert_int_ne(schema_run_finish(run), STATUS_NO_MEMORY);
     count = schema_run_violations(run, &list);
     for (size_t i = 0; i < count; i++) {
         /* What ships beside the contract is tested elsewhere. */
