@@ -1,129 +1,112 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * admin/client.c - one GET on a loop of its own, by evhttp's client.
+ * admin/client.c - one GET over a blocking socket.
+ *
+ * HTTP/1.0, so that the end of the connection is the end of the answer: a
+ * client of the gateway's own admin address needs no more. (evhttp's client
+ * cannot speak over a unix socket.)
  */
 #include "admin/client.h"
 
-#include <arpa/inet.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <event2/http.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 
-#include "base/check.h"
+#include "base/crypto.h"
 
+#define REQUEST_MAX 8192
+#define HEAD_MAX 8192
 #define CREDENTIALS_MAX 384
 
-struct exchange_state {
-    struct event_base *base;
-    struct buffer *body;
-    int http_status;
-    enum status status;
-};
-
-static void on_answer(struct evhttp_request *req, void *arg)
+static enum status make_request(const struct admin_request *request,
+                                struct buffer *to)
 {
-    struct exchange_state *x = arg;
-    x->status = STATUS_UNAVAILABLE;
-    if (req != NULL && evhttp_request_get_response_code(req) != 0) {
-        struct evbuffer *in = evhttp_request_get_input_buffer(req);
-        size_t len = evbuffer_get_length(in);
-        x->http_status = evhttp_request_get_response_code(req);
-        x->status = buffer_append(x->body, evbuffer_pullup(in, -1), len);
+    char plain[CREDENTIALS_MAX], encoded[2 * CREDENTIALS_MAX];
+    enum status s = buffer_printf(to, "GET %s HTTP/1.0\r\nHost: localhost\r\n",
+                                  request->target);
+    if (s == STATUS_OK && request->password != NULL) {
+        int len = snprintf(plain, sizeof(plain), "admin:%s", request->password);
+        if (len < 0 || (size_t)len >= sizeof(plain))
+            return STATUS_TOO_LARGE;
+        crypto_base64_encode(plain, (size_t)len, encoded);
+        s = buffer_printf(to, "Authorization: Basic %s\r\n", encoded);
     }
-    event_base_loopbreak(x->base);
+    return s == STATUS_OK ? buffer_append_str(to, "\r\n") : s;
 }
 
-/* RFC 4648 section 4. */
-static void base64(const char *in, size_t len, char *out)
+static int connect_to(const struct admin_request *request)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len; i += 3) {
-        unsigned v = (unsigned)(unsigned char)in[i] << 16;
-        v |= i + 1 < len ? (unsigned)(unsigned char)in[i + 1] << 8 : 0;
-        v |= i + 2 < len ? (unsigned char)in[i + 2] : 0;
-        *out++ = digits[v >> 18];
-        *out++ = digits[v >> 12 & 63];
-        *out++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
-        *out++ = i + 2 < len ? digits[v & 63] : '=';
-    }
-    *out = '\0';
+    const struct timeval timeout = {request->timeout_s, 0};
+    int fd = socket(request->address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ==
+            0 &&
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) ==
+            0 &&
+        connect(fd, request->address, request->address_len) == 0)
+        return fd;
+    close(fd);
+    return -1;
 }
 
-static enum status add_password(struct evhttp_request *req,
-                                const char *password)
+static enum status send_all(int fd, struct text data)
 {
-    char plain[CREDENTIALS_MAX], value[6 + CREDENTIALS_MAX * 2];
-    int len = snprintf(plain, sizeof(plain), "admin:%s", password);
-    if (len < 0 || (size_t)len >= sizeof(plain))
-        return STATUS_TOO_LARGE;
-    memcpy(value, "Basic ", 6);
-    base64(plain, (size_t)len, value + 6);
-    evhttp_add_header(evhttp_request_get_output_headers(req), "Authorization",
-                      value);
+    while (data.len > 0) {
+        ssize_t n = send(fd, data.data, data.len, MSG_NOSIGNAL);
+        if (n <= 0)
+            return STATUS_UNAVAILABLE;
+        data = text_make(data.data + n, data.len - (size_t)n);
+    }
     return STATUS_OK;
 }
 
-/* evhttp's client connects by name and port; a bufferevent that is connected
- * already serves unix sockets as well. */
-static enum status run(const struct admin_request *request,
-                       struct exchange_state *x)
+static enum status receive_all(int fd, struct buffer *to)
 {
-    struct bufferevent *bev =
-        bufferevent_socket_new(x->base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (bev == NULL)
-        return STATUS_NO_MEMORY;
-    int fd = socket(request->address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, request->address, request->address_len) != 0) {
-        if (fd >= 0)
-            evutil_closesocket(fd);
-        bufferevent_free(bev);
-        return STATUS_UNAVAILABLE;
-    }
-    evutil_make_socket_nonblocking(fd);
-    bufferevent_setfd(bev, fd);
-    struct evhttp_connection *connection =
-        evhttp_connection_base_bufferevent_new(x->base, NULL, bev, "127.0.0.1",
-                                               80);
-    if (connection == NULL) {
-        bufferevent_free(bev);
-        return STATUS_NO_MEMORY;
-    }
-    evhttp_connection_set_timeout(connection, request->timeout_s);
-    struct evhttp_request *req = evhttp_request_new(on_answer, x);
-    enum status s = req != NULL ? STATUS_OK : STATUS_NO_MEMORY;
-    if (s == STATUS_OK) {
-        struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-        evhttp_add_header(headers, "Host", "localhost");
-        evhttp_add_header(headers, "Connection", "close");
-        if (request->password != NULL)
-            s = add_password(req, request->password);
+    char piece[4096];
+    for (;;) {
+        ssize_t n = recv(fd, piece, sizeof(piece), 0);
+        if (n < 0)
+            return STATUS_UNAVAILABLE;
+        if (n == 0)
+            return STATUS_OK;
+        enum status s = buffer_append(to, piece, (size_t)n);
         if (s != STATUS_OK)
-            evhttp_request_free(req);
-        else if (evhttp_make_request(connection, req, EVHTTP_REQ_GET,
-                                     request->target) != 0)
-            s = STATUS_UNAVAILABLE;
-        else
-            event_base_dispatch(x->base);
+            return s;
     }
-    evhttp_connection_free(connection);
-    return s == STATUS_OK ? x->status : s;
+}
+
+/* "HTTP/1.x NNN ...", headers, an empty line, the body. */
+static enum status take_answer(const struct buffer *answer, int *http_status,
+                               struct buffer *body)
+{
+    const char *end = answer->data ? strstr(answer->data, "\r\n\r\n") : NULL;
+    if (end == NULL ||
+        sscanf(answer->data, "HTTP/1.%*1[01] %3d", http_status) != 1)
+        return STATUS_UNAVAILABLE;
+    end += 4;
+    return buffer_append(body, end, answer->len - (size_t)(end - answer->data));
 }
 
 enum status admin_get(const struct admin_request *request, int *http_status,
                       struct buffer *body)
 {
-    struct exchange_state x = {.body = body, .status = STATUS_UNAVAILABLE};
-    x.base = event_base_new();
-    if (x.base == NULL)
-        return STATUS_NO_MEMORY;
-    enum status s = run(request, &x);
-    event_base_free(x.base);
+    struct buffer out, in;
+    int fd = connect_to(request);
+    if (fd < 0)
+        return STATUS_UNAVAILABLE;
+    buffer_init(&out, REQUEST_MAX);
+    buffer_init(&in, body->max + HEAD_MAX);
+    enum status s = make_request(request, &out);
     if (s == STATUS_OK)
-        *http_status = x.http_status;
+        s = send_all(fd, buffer_text(&out));
+    if (s == STATUS_OK)
+        s = receive_all(fd, &in);
+    if (s == STATUS_OK)
+        s = take_answer(&in, http_status, body);
+    buffer_release(&out);
+    buffer_release(&in);
+    close(fd);
     return s;
 }

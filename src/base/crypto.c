@@ -158,6 +158,11 @@ static enum status base64_check(struct text in, size_t *bytes)
     return STATUS_OK;
 }
 
+void crypto_base64_encode(const void *data, size_t len, char *out)
+{
+    EVP_EncodeBlock((unsigned char *)out, data, (int)len);
+}
+
 enum status crypto_base64_decode(struct text in, void *out, size_t size,
                                  size_t *len)
 {

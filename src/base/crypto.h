@@ -30,6 +30,8 @@ bool crypto_equal(const void *a, const void *b, size_t len);
 void crypto_hex(const void *data, size_t len, char *out);
 /* Either case, exactly 2 * len digits, else STATUS_INVALID. */
 enum status crypto_unhex(struct text hex, void *out, size_t len) MUST_CHECK;
+/* RFC 4648 section 4, padded: 4 * ceil(len / 3) digits and a NUL. */
+void crypto_base64_encode(const void *data, size_t len, char *out);
 /* RFC 4648 section 4, padded, strict; STATUS_TOO_LARGE past `size`. */
 enum status crypto_base64_decode(struct text in, void *out, size_t size,
                                  size_t *len) MUST_CHECK;

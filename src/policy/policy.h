@@ -139,7 +139,8 @@ enum policy_match {
     POLICY_UNMATCHED, /* under a configured prefix; operation is NULL */
     POLICY_NO_ROUTE,  /* 404 */
     POLICY_NO_METHOD, /* 405; route->allow */
-    POLICY_BAD_PATH,  /* 400: not canonical; route->problem */
+    POLICY_BAD_PATH,  /* 400: not canonical, or a slash too many at the end;
+                       * route->problem */
     POLICY_BAD_QUERY, /* 400: ambiguous or malformed; route->problem */
 };
 
