@@ -63,6 +63,17 @@ enum status crypto_sha256(struct text data, uint8_t out[CRYPTO_SHA256_SIZE])
     return STATUS_OK;
 }
 
+enum status crypto_sha1(struct text data, uint8_t out[CRYPTO_SHA1_SIZE])
+{
+    uint8_t digest[CRYPTO_SHA1_SIZE];
+
+    if (EVP_Digest(data.len > 0 ? data.data : "", data.len, digest, NULL,
+                   EVP_sha1(), NULL) != 1)
+        return STATUS_NO_MEMORY;
+    memcpy(out, digest, sizeof(digest));
+    return STATUS_OK;
+}
+
 enum status crypto_hmac_sha256(struct text key, struct text data,
                                uint8_t out[CRYPTO_SHA256_SIZE])
 {

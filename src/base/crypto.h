@@ -16,11 +16,15 @@
 #include "base/text.h"
 
 #define CRYPTO_SHA256_SIZE 32
+#define CRYPTO_SHA1_SIZE 20
 
 /* Cryptographically strong; STATUS_UNAVAILABLE when the source fails. */
 enum status crypto_random(void *out, size_t len) MUST_CHECK;
 enum status crypto_sha256(struct text data,
                           uint8_t out[CRYPTO_SHA256_SIZE]) MUST_CHECK;
+/* The name that Redis gives a script; good for nothing else today. */
+enum status crypto_sha1(struct text data,
+                        uint8_t out[CRYPTO_SHA1_SIZE]) MUST_CHECK;
 enum status crypto_hmac_sha256(struct text key, struct text data,
                                uint8_t out[CRYPTO_SHA256_SIZE]) MUST_CHECK;
 /* Time depends on `len` only. */
