@@ -150,6 +150,119 @@ START_TEST(redis_keeps_what_was_learned)
 }
 END_TEST
 
+/* ---- chats that nobody has seen ---- */
+
+#define NOBODYS "018f3b6c-0000-7000-8000-000000000001"
+
+/* Requests with that method that reached the upstream since the start. */
+static int sent(const char *method)
+{
+    struct json_document *log = rig_stub_log(&rig);
+    const struct json_value *entries = json_get(log->root, "entries");
+    int count = 0;
+
+    for (size_t i = 0; i < entries->count; i++)
+        count += text_is(json_get(entries->items[i], "method")->text, method);
+    json_free(log);
+    return count;
+}
+
+START_TEST(a_chat_nobody_has_seen_is_looked_up_once)
+{
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.stub_port, FROM, chat);
+    send_and_expect(chat, 202, FROM, "lookup");
+    ck_assert_int_eq(sent("GET"), 1);
+    for (int i = 0; i < 3; i++)
+        send_and_expect(chat, 202, FROM, "chat");
+    send_and_expect(chat, 429, FROM, "chat");
+    ck_assert_int_eq(sent("GET"), 1);
+    ck_assert_int_eq(sent("POST"), 1 + 4); /* one went past the gateway */
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(the_lookup_carries_the_callers_credential)
+{
+    struct json_document *log;
+    struct wire_answer a;
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.stub_port, FROM, chat);
+    wire_call(rig.port, "POST", path_of(chat, "/typing"),
+              "Authorization: Bearer of-my-own\r\n", "", &a);
+    ck_assert_int_eq(a.status, 204);
+    wire_answer_release(&a);
+    log = rig_stub_log(&rig);
+    ck_assert_str_eq(wire_text(log->root, "/entries/1/method"), "GET");
+    ck_assert_str_eq(expect_sent_header(log, 1, "authorization", NULL),
+                     "Bearer of-my-own");
+    json_free(log);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(a_chat_that_is_not_there_is_404)
+{
+    struct rig_audit lines;
+    struct wire_answer a;
+
+    start(_i);
+    wire_call(rig.port, "POST", path_of(NOBODYS, "/messages"), NULL, MESSAGE,
+              &a);
+    ck_assert_int_eq(a.status, 404);
+    ck_assert_int_eq(wire_int(wire_answer_json(&a), "/error/code"), 2001);
+    ck_assert_int_eq(sent("POST"), 0);
+    expect_member(expect_line(&rig, &lines, &a), "delivery", "none");
+    rig_audit_release(&lines);
+    wire_answer_release(&a);
+    rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(for_get_chat_the_lookup_is_the_answer)
+{
+    struct rig_audit lines;
+    struct wire_answer a;
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.stub_port, FROM, chat);
+    wire_call(rig.port, "GET", path_of(chat, ""), NULL, NULL, &a);
+    ck_assert_int_eq(a.status, 200);
+    ck_assert_str_eq(wire_text(wire_answer_json(&a), "/id"), chat);
+    ck_assert_int_eq(sent("GET"), 1);
+    expect_member(expect_line(&rig, &lines, &a), "trace_id",
+                  wire_text(wire_answer_json(&a), "/trace_id"));
+    rig_audit_release(&lines);
+    wire_answer_release(&a);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* The upstream cannot tell: then the chat itself is charged. */
+START_TEST(a_chat_whose_sender_cannot_be_found_pays_for_itself)
+{
+    struct wire_answer a;
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.stub_port, FROM, chat);
+    wire_call(rig.stub_port, "POST", "/_stub/fault", NULL,
+              "{\"fault\":\"status=500\",\"times\":0,\"method\":\"GET\"}", &a);
+    ck_assert_int_eq(a.status, 204);
+    wire_answer_release(&a);
+    for (int i = 0; i < 4; i++)
+        send_and_expect(chat, 202, "", "unknown");
+    send_and_expect(chat, 429, "", "unknown");
+    ck_assert_int_eq(expect_create_status(&rig, FROM), 201);
+    rig_stop(&rig);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("sender");
@@ -162,6 +275,12 @@ static Suite *suite(void)
     tcase_add_loop_test(t, the_id_is_the_same_in_any_case, 0, n);
     tcase_add_loop_test(t, a_list_shows_chats_too, 0, n);
     tcase_add_test(t, redis_keeps_what_was_learned);
+    tcase_add_loop_test(t, a_chat_nobody_has_seen_is_looked_up_once, 0, n);
+    tcase_add_loop_test(t, the_lookup_carries_the_callers_credential, 0, n);
+    tcase_add_loop_test(t, a_chat_that_is_not_there_is_404, 0, n);
+    tcase_add_loop_test(t, for_get_chat_the_lookup_is_the_answer, 0, n);
+    tcase_add_loop_test(t, a_chat_whose_sender_cannot_be_found_pays_for_itself,
+                        0, n);
     return s;
 }
 
