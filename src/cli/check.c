@@ -96,6 +96,7 @@ static bool has_senders(const struct policy_snapshot *snap)
 
 /* `cfg` NULL: it is broken, and the directory was given apart. */
 static enum status check_policies(const struct config *cfg,
+                                  const struct config_consumers *consumers,
                                   const struct check_options *o,
                                   struct problems *problems)
 {
@@ -104,6 +105,7 @@ static enum status check_policies(const struct config *cfg,
         .dir = cfg ? cfg->policies : o->policies,
         .unmatched_count = cfg ? cfg->unmatched_count : 0,
         .has_consumers = !cfg || cfg->consumers,
+        .consumers = consumers,
     };
     struct policy_prefix *prefixes =
         calloc(load.unmatched_count + 1, sizeof(*prefixes));
@@ -135,7 +137,7 @@ static enum status check_all(const struct check_options *o,
         return s; /* nobody knows where they are */
     if (cfg && cfg->consumers)
         s = config_consumers_load(cfg->consumers, problems, &consumers);
-    policies = check_policies(cfg, o, problems);
+    policies = check_policies(cfg, consumers, o, problems);
     config_consumers_free(consumers);
     config_free(cfg);
     return s == STATUS_OK ? policies : s;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/crypto.h"
 #include "base/json.h"
 
@@ -232,6 +233,13 @@ void config_consumers_free(struct config_consumers *c)
 size_t config_consumers_count(const struct config_consumers *c)
 {
     return c->count;
+}
+
+const struct config_consumer *
+config_consumers_at(const struct config_consumers *c, size_t i)
+{
+    CHECK(i < c->count);
+    return &c->list[i];
 }
 
 const struct config_consumer *

@@ -33,6 +33,9 @@ enum status config_consumers_load(const char *file, struct problems *problems,
 void config_consumers_free(struct config_consumers *c); /* NULL is fine */
 
 size_t config_consumers_count(const struct config_consumers *c);
+/* In the file's order. */
+const struct config_consumer *
+config_consumers_at(const struct config_consumers *c, size_t i);
 
 /* The consumer whose key this is, or NULL. Every key of the file is compared,
  * in constant time: how long it takes tells nothing about a near miss. */

@@ -171,6 +171,8 @@ static void check_override_key(struct reader *r,
         json_problem_key(r->l->problems, r->doc, overrides, m,
                          "the limit counts by sender, so an override is keyed "
                          "by a number like +14155550100");
+    else if (!(limit->per & POLICY_PER_SENDER))
+        policy_check_consumer(r->l, r->doc, m->value, m->name);
 }
 
 static void load_overrides(struct reader *r, const struct json_value *overrides,

@@ -129,6 +129,27 @@ const char *policy_hint_operation(const struct policy_loader *l,
     return phrase(&n, out);
 }
 
+void policy_check_consumer(struct policy_loader *l,
+                           const struct json_document *doc,
+                           const struct json_value *at, struct text name)
+{
+    const struct config_consumers *c = l->load->consumers;
+    struct nearest n = {name, NULL, HINT_WORD_MAX};
+    char hint[POLICY_HINT_SIZE];
+
+    if (!c)
+        return;
+    for (size_t i = 0; i < config_consumers_count(c); i++) {
+        if (text_is(name, config_consumers_at(c, i)->name))
+            return;
+        consider(&n, config_consumers_at(c, i)->name);
+    }
+    json_warning(l->problems, doc, at,
+                 "the configuration has no consumer \"%.*s\", so this never "
+                 "applies%s",
+                 TEXT_ARG(name), phrase(&n, hint));
+}
+
 /* ---- keys and types ---- */
 
 static void report_unknown(struct policy_loader *l,

@@ -78,6 +78,11 @@ const char *policy_hint_operation(const struct policy_loader *l,
                                   struct text written,
                                   char out[POLICY_HINT_SIZE]);
 
+/* Warn, at a value, of a consumer that the configuration does not have. */
+void policy_check_consumer(struct policy_loader *l,
+                           const struct json_document *doc,
+                           const struct json_value *at, struct text name);
+
 /* [a-z0-9_-], 1 to POLICY_NAME_MAX bytes. */
 bool policy_is_name(struct text t);
 /* "+", then 2 to 15 digits, the first not 0. */

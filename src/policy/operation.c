@@ -408,30 +408,40 @@ static void compile_x_chatgate(struct draft *f)
 
 /* ---- the whole ---- */
 
+/* By its operationId; one that has none is "GET /path". */
 static bool compile_id(struct draft *f)
 {
     struct text id =
         policy_member_text(f->l, f->d->doc, f->value, "operationId");
+    const struct json_value *value = json_get(f->value, "operationId");
     const struct policy_snapshot *s = f->l->snap;
 
+    if (!value) {
+        f->e->operation.id =
+            arena_printf(&f->l->snap->arena, "%s %s", f->e->operation.method,
+                         f->item->template);
+        if (!f->e->operation.id)
+            f->l->no_memory = true;
+        id = text_of(f->e->operation.id);
+    }
     if (id.len == 0) {
-        if (!json_get(f->value, "operationId") || !text_is_absent(id))
-            json_problem(f->l->problems, f->d->doc, f->value,
-                         "needs an \"operationId\": records, limits and "
-                         "policies name the operation by it");
+        if (!text_is_absent(id))
+            json_problem(f->l->problems, f->d->doc, value,
+                         "must not be empty: records, limits and policies name "
+                         "the operation by it");
         return false;
     }
     for (size_t i = 0; i < s->entry_count; i++)
         if (text_is(id, s->entries[i]->operation.id)) {
-            json_problem(f->l->problems, f->d->doc,
-                         json_get(f->value, "operationId"),
+            json_problem(f->l->problems, f->d->doc, value ? value : f->value,
                          "\"%.*s\" is already the operation %s %s of %s",
                          TEXT_ARG(id), s->entries[i]->operation.method,
                          s->entries[i]->operation.template,
                          s->entries[i]->operation.contract->file);
             return false;
         }
-    f->e->operation.id = policy_strdup(f->l, id);
+    if (value)
+        f->e->operation.id = policy_strdup(f->l, id);
     return true;
 }
 
@@ -449,13 +459,13 @@ struct policy_entry *policy_operation_load(struct policy_document *d,
     f.e = policy_alloc(f.l, sizeof(*f.e));
     if (!f.e)
         return NULL;
-    is_named = compile_id(&f);
     f.e->doc = d->doc;
     f.e->value = value;
     op = &f.e->operation;
     op->method = method;
     op->template = item->template;
     op->contract = d->contract;
+    is_named = compile_id(&f);
     op->chat_parameter = op->sender_parameter = -1;
     op->sender_tap = op->recipients_tap = op->parts_tap = op->effect_tap =
         op->idempotency_tap = POLICY_TAP_NONE;

@@ -29,6 +29,7 @@
 #include "base/problems.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "config/consumers.h"
 #include "schema/run.h"
 #include "schema/schema.h"
 
@@ -44,6 +45,8 @@ struct policy_load {
     const struct policy_prefix *unmatched; /* forwarded unvalidated */
     size_t unmatched_count;
     bool has_consumers; /* some limits and warnings depend on it */
+    /* NULL: whether consumers of these names exist is not looked at. */
+    const struct config_consumers *consumers;
 };
 
 /* Every problem of every file is listed, warnings (a policy that can never

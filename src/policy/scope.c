@@ -106,6 +106,18 @@ static void check_operations(struct policy_loader *l,
     }
 }
 
+static void check_consumers(struct policy_loader *l,
+                            const struct json_document *doc,
+                            const struct json_value *list)
+{
+    for (size_t i = 0; list && i < list->count; i++) {
+        const struct json_value *v = list->items[i];
+
+        if (v->type == JSON_STRING && v->text.len > 0 && !text_is(v->text, "*"))
+            policy_check_consumer(l, doc, v, v->text);
+    }
+}
+
 static void check_senders(struct policy_loader *l,
                           const struct json_document *doc,
                           const struct json_value *list)
@@ -139,6 +151,7 @@ void policy_scope_load(struct policy_loader *l, const struct json_document *doc,
         json_warning(l->problems, doc, list,
                      "names consumers, and the configuration has none: the "
                      "policy never applies");
+    check_consumers(l, doc, list);
     list = policy_member(l, doc, applies, "senders", JSON_ARRAY);
     load_names(l, doc, list, &out->senders);
     check_senders(l, doc, list);

@@ -124,10 +124,12 @@ END_TEST
 START_TEST(operations_say_what_they_lack)
 {
     static const struct fixture_bad bad[] = {
-        {FIXTURE_CONTRACT("\"/a\": {\"get\": {}}"),
-         "/paths/~1a/get: needs an \"operationId\""},
         {FIXTURE_CONTRACT("\"/a\": {\"get\": {\"operationId\": \"\"}}"),
-         "needs an \"operationId\""},
+         "/paths/~1a/get/operationId: must not be empty"},
+        {FIXTURE_CONTRACT("\"/a\": {\"get\": {}}, \"/b\": {\"get\": "
+                          "{\"operationId\": \"GET /a\"}}"),
+         "/paths/~1b/get/operationId: \"GET /a\" is already the operation GET "
+         "/a of "},
         {FIXTURE_CONTRACT("\"/a\": {\"get\": {\"operationId\": 5}}"),
          "/operationId: must be a string"},
         {FIXTURE_CONTRACT("\"/a\": {\"get\": {\"operationId\": \"a\\u0000\"}}"),
@@ -269,7 +271,29 @@ START_TEST(operations_come_in_the_order_of_the_document)
 }
 END_TEST
 
-UNIT_MAIN("contract", documentation_is_let_through, what_is_no_contract_is_said,
+START_TEST(an_operation_without_an_id_is_named_by_its_path)
+{
+    struct policy_snapshot *snap = NULL;
+    const struct policy_operation *op;
+
+    fixture_open();
+    fixture_write("api.json", FIXTURE_CONTRACT("\"/a/b\": {\"delete\": {}}"));
+    fixture_write("p.policy.json",
+                  "{\"name\": \"p\", \"applies\": {\"operations\": [\"DELETE "
+                  "/a/b\"]}, \"limits\": [{\"name\": \"l\", \"capacity\": 1, "
+                  "\"refill\": \"1/s\"}]}");
+    ck_assert_int_eq(fixture_load(&snap), STATUS_OK);
+    ck_assert_str_eq(fixture_said(), "");
+    op = policy_operation_find(snap, text_of("DELETE /a/b"));
+    ck_assert_ptr_nonnull(op);
+    ck_assert_str_eq(op->id, "DELETE /a/b");
+    policy_snapshot_unref(snap);
+    fixture_close();
+}
+END_TEST
+
+UNIT_MAIN("contract", an_operation_without_an_id_is_named_by_its_path,
+          documentation_is_let_through, what_is_no_contract_is_said,
           paths_that_cannot_be_matched_are_said, operations_say_what_they_lack,
           bodies_that_are_no_json_are_refused,
           operations_come_in_the_order_of_the_document)

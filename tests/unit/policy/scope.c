@@ -9,6 +9,8 @@
 #include "policy/organisation.h"
 #include "unit.h"
 
+#include <stdio.h>
+
 static const struct policy_facts nobody;
 
 START_TEST(names_are_found_by_halves)
@@ -89,6 +91,46 @@ START_TEST(consumers_and_senders_must_both_be_meant)
 }
 END_TEST
 
+START_TEST(consumers_that_do_not_exist_are_warned_of)
+{
+    struct config_consumers *consumers = NULL;
+    struct problems problems;
+    char path[1024];
+
+    fixture_open();
+    fixture_write("consumers",
+                  "{\"consumers\": [{\"name\": \"billing\", \"keys\": [\""
+                  "0123456789abcdef0123456789abcdef"
+                  "0123456789abcdef0123456789abcdef\"], \"senders\": "
+                  "[\"*\"]}]}");
+    snprintf(path, sizeof(path), "%s/consumers", fixture_dir());
+    problems_init(&problems);
+    ck_assert_int_eq(config_consumers_load(path, &problems, &consumers),
+                     STATUS_OK);
+    problems_release(&problems);
+    fixture_options.has_consumers = true;
+    fixture_options.consumers = consumers;
+    fixture_expect_fine(API, "{\"name\": \"p\", \"body\": {}, \"applies\": "
+                             "{\"consumers\": [\"billing\", \"*\"]}}");
+    fixture_expect_warning(
+        API,
+        "{\"name\": \"p\", \"body\": {}, \"applies\": {\"consumers\": "
+        "[\"biling\"]}}",
+        "/applies/consumers/0: the configuration has no consumer \"biling\", "
+        "so "
+        "this never applies; did you mean \"billing\"?");
+    fixture_expect_warning(
+        API,
+        "{\"name\": \"p\", \"limits\": [{\"name\": \"l\", \"per\": "
+        "[\"consumer\"], \"capacity\": 1, \"refill\": \"1/s\", \"overrides\": "
+        "{\"Billing\": {}}}]}",
+        "/limits/0/overrides/Billing: the configuration has no consumer "
+        "\"Billing\"");
+    config_consumers_free(consumers);
+    fixture_close();
+}
+END_TEST
+
 START_TEST(uses_are_attached_where_they_could_count)
 {
     struct policy_snapshot *snap = NULL;
@@ -130,5 +172,6 @@ END_TEST
 
 UNIT_MAIN("scope", names_are_found_by_halves,
           scopes_that_name_nothing_real_are_refused,
+          consumers_that_do_not_exist_are_warned_of,
           consumers_and_senders_must_both_be_meant,
           uses_are_attached_where_they_could_count)
