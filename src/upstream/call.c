@@ -4,12 +4,10 @@
  *
  * A call owns a libcurl handle and keeps both when it is done: what is the same
  * for every request is set once (pin(), apply_settings()), so that a request
- * costs five or six options and no list of libcurl's making: the header lines
- * lie in one buffer, and the nodes that libcurl walks are an array over it.
- *
- * The URL given to libcurl never changes either. The path and query go into
- * the request line by CURLOPT_REQUEST_TARGET, byte for byte: libcurl's URL
- * parser, which would normalise and refuse some, does not see them.
+ * costs five options. The URL given to libcurl never changes either: path,
+ * query and headers go out by CURLOPT_REQUEST_TARGET, byte for byte (see
+ * upstream/request.h); libcurl's URL parser, which would normalise and refuse
+ * some, does not see them.
  *
  * Every body is a POST to libcurl, by whatever method (CURLOPT_CUSTOMREQUEST):
  * that is its one way that sends from memory, with a Content-Length, 0
@@ -20,6 +18,7 @@
  * left part of a record, so there any attempt counts.
  */
 #include "upstream/client.h"
+#include "upstream/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,6 +182,7 @@ static bool pin(struct upstream_call *call)
     SET(CURLOPT_CLOSESOCKETFUNCTION, upstream_sockets_close);
     SET(CURLOPT_CLOSESOCKETDATA, &call->upstream->sockets);
     SET(CURLOPT_BUFFERSIZE, READ_BYTES);
+    SET(CURLOPT_HTTPHEADER, upstream_request_omitted);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -235,7 +235,7 @@ struct upstream_call *upstream_call_new(struct upstream *u)
         return NULL;
     MAGIC_SET(call, UPSTREAM_CALL_MAGIC);
     call->upstream = u;
-    buffer_init(&call->lines, UPSTREAM_REQUEST_HEAD_MAX);
+    buffer_init(&call->request_head, UPSTREAM_REQUEST_HEAD_MAX);
     upstream_head_reader_init(&call->head);
     call->easy = curl_easy_init();
     if (!call->easy || !pin(call) || !apply_settings(call)) {
@@ -249,8 +249,7 @@ void upstream_call_free(struct upstream_call *call)
 {
     if (call->easy)
         curl_easy_cleanup(call->easy);
-    buffer_release(&call->lines);
-    free(call->nodes);
+    buffer_release(&call->request_head);
     upstream_head_reader_release(&call->head);
     MAGIC_CLEAR(call);
     free(call);
@@ -258,122 +257,12 @@ void upstream_call_free(struct upstream_call *call)
 
 /* Telling libcurl of a request. */
 
-static bool is_visible(struct text t)
-{
-    for (size_t i = 0; i < t.len; i++)
-        if ((unsigned char)t.data[i] <= ' ' || (unsigned char)t.data[i] >= 0x7f)
-            return false;
-    return t.len > 0;
-}
-
-static bool is_sendable(const struct upstream_header *h)
-{
-    static const struct text ours[] = {
-        TEXT("connection"), TEXT("content-length"),    TEXT("expect"),
-        TEXT("host"),       TEXT("keep-alive"),        TEXT("te"),
-        TEXT("trailer"),    TEXT("transfer-encoding"), TEXT("upgrade"),
-    };
-
-    if (!is_visible(h->name) || memchr(h->name.data, ':', h->name.len) ||
-        memchr(h->name.data, ';', h->name.len))
-        return false;
-    for (size_t i = 0; i < h->value.len; i++) {
-        unsigned char c = (unsigned char)h->value.data[i];
-
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return false;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-        if (text_equal_nocase(h->name, ours[i]))
-            return false;
-    return true;
-}
-
-/* One line with its NUL. To libcurl "Name;" is a header without a value, and
- * "Name:" one that it must not send. */
-static enum status add_line(struct buffer *lines, struct text name,
-                            struct text value)
-{
-    bool is_empty = text_trim(value).len == 0;
-    enum status s = buffer_append_text(lines, name);
-
-    if (s == STATUS_OK)
-        s = buffer_append_str(lines, is_empty ? ";" : ": ");
-    if (s == STATUS_OK && !is_empty)
-        s = buffer_append_text(lines, value);
-    if (s == STATUS_OK)
-        s = buffer_append_char(lines, '\0');
-    return s;
-}
-
-static enum status omit_line(struct buffer *lines, const char *name)
-{
-    enum status s = buffer_append_str(lines, name);
-
-    return s == STATUS_OK ? buffer_append(lines, ":", 2) : s;
-}
-
-static enum status add_lines(struct upstream_call *call,
-                             const struct upstream_request *request,
-                             bool is_post, size_t *count)
-{
-    static const struct text accept = TEXT("accept");
-    static const struct text type = TEXT("content-type");
-    bool has_accept = false, has_type = false;
-    enum status s = STATUS_OK;
-
-    buffer_clear(&call->lines);
-    *count = request->header_count + 1;
-    for (size_t i = 0; i < request->header_count && s == STATUS_OK; i++) {
-        const struct upstream_header *h = &request->headers[i];
-
-        if (!is_sendable(h))
-            return STATUS_INVALID;
-        has_accept = has_accept || text_equal_nocase(h->name, accept);
-        has_type = has_type || text_equal_nocase(h->name, type);
-        s = add_line(&call->lines, h->name, h->value);
-    }
-    if (s == STATUS_OK)
-        s = omit_line(&call->lines, "Expect");
-    if (s == STATUS_OK && !has_accept) {
-        ++*count;
-        s = omit_line(&call->lines, "Accept");
-    }
-    if (s == STATUS_OK && is_post && !has_type) {
-        ++*count;
-        s = omit_line(&call->lines, "Content-Type");
-    }
-    return s;
-}
-
-/* The list that libcurl walks, over the lines. */
-static enum status link_lines(struct upstream_call *call, size_t count)
-{
-    char *line = call->lines.data;
-
-    if (count > call->node_size) {
-        struct curl_slist *p = realloc(call->nodes, count * sizeof(*p));
-
-        if (!p)
-            return STATUS_NO_MEMORY;
-        call->nodes = p;
-        call->node_size = count;
-    }
-    for (size_t i = 0; i < count; i++) {
-        call->nodes[i].data = line;
-        call->nodes[i].next = i + 1 < count ? &call->nodes[i + 1] : NULL;
-        line += strlen(line) + 1;
-    }
-    CHECK(line == call->lines.data + call->lines.len);
-    return STATUS_OK;
-}
-
 /* GET, HEAD and POST by their libcurl names; `custom` for any other. */
 static bool set_method(struct upstream_call *call, struct text method,
                        bool is_post)
 {
     CURL *easy = call->easy;
-    char custom[32];
+    char custom[32]; /* a method has at most 31 bytes */
     bool is_custom = true;
 
     if (is_post) {
@@ -393,61 +282,27 @@ static bool set_method(struct upstream_call *call, struct text method,
     return true;
 }
 
-static bool set_target(struct upstream_call *call, struct text target)
-{
-    CURL *easy = call->easy;
-    const char *prefix = call->upstream->prefix;
-    char small[1024], *full = small;
-    size_t prefix_len = strlen(prefix), len = prefix_len + target.len;
-    bool ok;
-
-    if (len >= sizeof(small))
-        full = malloc(len + 1);
-    if (!full)
-        return false;
-    memcpy(full, prefix, prefix_len);
-    memcpy(full + prefix_len, target.data, target.len);
-    full[len] = '\0';
-    ok = curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, full) == CURLE_OK;
-    if (full != small)
-        free(full);
-    return ok;
-}
-
-static bool set_headers(struct upstream_call *call)
+static bool set_head(struct upstream_call *call)
 {
     CURL *easy = call->easy;
 
-    SET(CURLOPT_HTTPHEADER, call->nodes);
+    SET(CURLOPT_REQUEST_TARGET, call->request_head.data);
     return true;
-}
-
-static bool is_body_method(struct text method)
-{
-    return text_is(method, "POST") || text_is(method, "PUT") ||
-           text_is(method, "PATCH");
 }
 
 static enum status prepare(struct upstream_call *call,
                            const struct upstream_request *request)
 {
-    bool is_post = request->has_body || is_body_method(request->method);
-    size_t count;
-    enum status s;
+    const struct upstream *u = call->upstream;
+    enum status s = upstream_request_compose(request, u->host, u->prefix,
+                                             &call->request_head);
 
-    if (!is_visible(request->method) || request->method.len > 31 ||
-        !is_visible(request->target) || request->target.data[0] != '/' ||
-        (is_post && text_is(request->method, "HEAD")))
-        return STATUS_INVALID;
-    call->body = request->has_body ? request->body : TEXT_LIT("");
-    call->is_idempotent = request->is_idempotent;
-    s = add_lines(call, request, is_post, &count);
-    if (s == STATUS_OK)
-        s = link_lines(call, count);
     if (s != STATUS_OK)
         return s;
-    if (!set_method(call, request->method, is_post) ||
-        !set_target(call, request->target) || !set_headers(call))
+    call->body = request->has_body ? request->body : TEXT_LIT("");
+    call->is_idempotent = request->is_idempotent;
+    if (!set_method(call, request->method, upstream_request_is_post(request)) ||
+        !set_head(call))
         return STATUS_NO_MEMORY;
     return STATUS_OK;
 }

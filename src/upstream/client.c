@@ -18,6 +18,7 @@
  * of calls work alike: each call knows when it is due, one event, `sweep`,
  * comes no later than the earliest of them, and most calls are gone by then.
  */
+#define _GNU_SOURCE /* asprintf */
 #include "upstream/client.h"
 
 #include <errno.h>
@@ -283,6 +284,7 @@ static void settings_release(struct upstream *u)
     free((char *)(uintptr_t)u->settings.url);
     free((char *)(uintptr_t)u->settings.ca_file);
     free(u->root);
+    free(u->host);
     free(u->prefix);
 }
 
@@ -305,39 +307,61 @@ static char *part_dup(CURLU *url, CURLUPart part)
     return copy;
 }
 
-/* Split a base URL into what libcurl connects to and what targets begin
- * with. */
-static enum status split(const char *text, char **root, char **prefix)
+/* For the Host header: RFC 9110 section 7.2. */
+static char *host_of(CURLU *url)
+{
+    char *host = NULL, *port = NULL, *out = NULL;
+
+    if (curl_url_get(url, CURLUPART_HOST, &host, CURLU_PUNYCODE) != CURLUE_OK)
+        return NULL;
+    if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT) !=
+        CURLUE_OK)
+        out = strdup(host);
+    else if (asprintf(&out, "%s:%s", host, port) < 0)
+        out = NULL;
+    curl_free(host);
+    curl_free(port);
+    return out;
+}
+
+static bool is_base_url(CURLU *url)
+{
+    char *scheme = part_dup(url, CURLUPART_SCHEME);
+    bool is_http =
+        scheme && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+
+    free(scheme);
+    return is_http && !has_part(url, CURLUPART_USER) &&
+           !has_part(url, CURLUPART_PASSWORD) &&
+           !has_part(url, CURLUPART_QUERY) &&
+           !has_part(url, CURLUPART_FRAGMENT);
+}
+
+/* A base URL taken apart into u->root, u->host and u->prefix. */
+static enum status split(const char *text, struct upstream *u)
 {
     CURLU *url = curl_url();
     enum status s = STATUS_INVALID;
-    char *scheme = NULL;
     size_t len;
 
     if (!url)
         return STATUS_NO_MEMORY;
-    if (curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK)
-        goto out;
-    scheme = part_dup(url, CURLUPART_SCHEME);
-    if (!scheme ||
-        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-        goto out;
-    if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD) ||
-        has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
+    if (curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK ||
+        !is_base_url(url))
         goto out;
     s = STATUS_NO_MEMORY;
-    *prefix = part_dup(url, CURLUPART_PATH);
-    if (!*prefix)
+    u->host = host_of(url);
+    u->prefix = part_dup(url, CURLUPART_PATH);
+    if (!u->host || !u->prefix)
         goto out;
-    len = strlen(*prefix);
-    while (len > 0 && (*prefix)[len - 1] == '/')
-        (*prefix)[--len] = '\0';
+    len = strlen(u->prefix);
+    while (len > 0 && u->prefix[len - 1] == '/')
+        u->prefix[--len] = '\0';
     if (curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK)
-        *root = part_dup(url, CURLUPART_URL);
-    if (*root)
+        u->root = part_dup(url, CURLUPART_URL);
+    if (u->root)
         s = STATUS_OK;
 out:
-    free(scheme);
     curl_url_cleanup(url);
     return s;
 }
@@ -352,7 +376,7 @@ enum status upstream_configure(struct upstream *u,
     next.settings.url = strdup(settings->url);
     next.settings.ca_file =
         settings->ca_file ? strdup(settings->ca_file) : NULL;
-    s = split(settings->url, &next.root, &next.prefix);
+    s = split(settings->url, &next);
     if (s == STATUS_OK &&
         (!next.settings.url || (settings->ca_file && !next.settings.ca_file)))
         s = STATUS_NO_MEMORY;
@@ -366,6 +390,7 @@ enum status upstream_configure(struct upstream *u,
     settings_release(u);
     u->settings = next.settings;
     u->root = next.root;
+    u->host = next.host;
     u->prefix = next.prefix;
     u->generation++;
     (void)curl_multi_setopt(u->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,

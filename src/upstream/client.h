@@ -55,11 +55,8 @@ struct upstream_call {
     uint64_t generation; /* of the settings that `easy` was made with */
     bool is_https;
 
-    /* The request, as libcurl is to have it. */
-    struct buffer lines; /* header lines, each with its NUL */
-    struct curl_slist *nodes;
-    size_t node_size;
-    struct text body; /* borrowed */
+    struct buffer request_head; /* see upstream/request.h */
+    struct text body;           /* borrowed */
     bool is_idempotent;
 
     struct upstream_events events;
@@ -89,6 +86,7 @@ struct upstream {
 
     struct upstream_settings settings; /* url and ca_file owned */
     char *root;                        /* "https://host:port/", for libcurl */
+    char *host;          /* "host:port", the port if it is not the usual */
     char *prefix;        /* the URL's path, without a trailing '/' */
     uint64_t generation; /* grows with each configure */
 

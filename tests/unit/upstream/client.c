@@ -172,7 +172,9 @@ START_TEST(closed_idle_connection_is_noticed)
     for (int i = 0; i < 5; i++) {
         probe_start(&p, "POST", "/", "{}");
         expect_ok(&p);
-        run_for_ms(30);
+        while (server_ended(s) <= i)
+            run_for_ms(1);
+        run_for_ms(10);
     }
     ck_assert_int_eq(server_requests(s), 5);
     close_all(s);
@@ -205,8 +207,9 @@ static void chatter(struct server_conn *c, void *arg)
     (void)arg;
     if (server_read(c)) {
         server_say(c, OK_2);
-        usleep(20000);
+        usleep(10000);
         server_say(c, "HTTP/1.1 408 Request Timeout\r\n\r\n");
+        server_mark(c);
     }
     server_await_close(c);
 }
@@ -221,7 +224,9 @@ START_TEST(unasked_answer_is_not_taken)
     for (int i = 0; i < 3; i++) {
         probe_start(&p, "GET", "/", NULL);
         expect_ok(&p);
-        run_for_ms(60);
+        while (server_marks(s) <= i)
+            run_for_ms(1);
+        run_for_ms(10);
     }
     ck_assert_int_eq(server_connections(s), 3);
     close_all(s);
@@ -300,11 +305,13 @@ static void say_nothing(struct server_conn *c, void *arg)
 }
 
 /* All connections are taken by calls that get no answer: who waits for one has
- * sent nothing, and is told so. */
+ * sent nothing, and is told so. (On a slow machine a connection that the first
+ * time-outs set free may still come in time.) */
 START_TEST(no_free_connection)
 {
     struct server *s = server_start(say_nothing, NULL);
     struct probe p[4] = {0};
+    int attempts = 0;
 
     settings.connections = 2;
     settings.answer_timeout_us = 200 * US_PER_MS;
@@ -312,13 +319,18 @@ START_TEST(no_free_connection)
     for (int i = 0; i < 4; i++)
         probe_start(&p[i], "POST", "/", "{}");
     for (int i = 0; i < 4; i++) {
+        bool was_sent;
+
         probe_wait(&p[i]);
+        was_sent = p[i].result.attempts == 1;
+        ck_assert(i >= 2 || was_sent);
         ck_assert_int_eq(p[i].result.outcome,
-                         i < 2 ? UPSTREAM_TIMEOUT : UPSTREAM_CONNECT);
-        ck_assert_int_eq(p[i].result.may_be_delivered, i < 2);
-        ck_assert_int_eq(p[i].result.attempts, i < 2);
+                         was_sent ? UPSTREAM_TIMEOUT : UPSTREAM_CONNECT);
+        ck_assert_int_eq(p[i].result.may_be_delivered, was_sent);
+        attempts += p[i].result.attempts;
     }
-    ck_assert_int_eq(server_requests(s), 2);
+    run_for_ms(20);
+    ck_assert_int_eq(server_requests(s), attempts);
     close_all(s);
 }
 END_TEST
@@ -347,12 +359,15 @@ START_TEST(cancel_from_outside)
     probe_start(&p, "POST", "/", "{}");
     if (_i == 1)
         event_base_loop(base, EVLOOP_NONBLOCK);
-    else if (_i > 1)
+    else if (_i == 2)
         run_for_ms(50);
+    while (_i == 3 && p.body_len == 0)
+        run_for_ms(10);
     upstream_call_cancel(p.call);
     run_for_ms(50);
     ck_assert(!p.is_done);
-    ck_assert_int_eq(p.status, _i == 3 ? 200 : 0);
+    if (_i != 1) /* one round of the loop may be enough for an answer */
+        ck_assert_int_eq(p.status, _i == 3 ? 200 : 0);
     probe_release(&p);
     close_all(s);
 }
@@ -383,7 +398,9 @@ START_TEST(cancel_from_its_own_callback)
 
     client_open(s);
     probe_start(&p, "GET", "/", NULL);
-    run_for_ms(50);
+    while (p.status == 0 || (_i % 2 == 1 && p.body_len == 0))
+        run_for_ms(1);
+    run_for_ms(20);
     ck_assert(!p.is_done);
     ck_assert_int_eq(p.status, 200);
     ck_assert_uint_le(p.body_len, 4);

@@ -24,7 +24,7 @@ struct server {
     pthread_t acceptor;
     pthread_t threads[CONNECTIONS_MAX];
     atomic_int fds[CONNECTIONS_MAX];
-    atomic_int connections, requests;
+    atomic_int connections, requests, ended, marks;
     atomic_bool is_refusing;
 };
 
@@ -34,7 +34,8 @@ static void *serve(void *arg)
 
     c->server->script(c, c->server->arg);
     atomic_store(&c->server->fds[c->index], -1);
-    close(c->fd);
+    close(c->fd); /* a reset, if server_reset() asked for one */
+    atomic_fetch_add(&c->server->ended, 1);
     free(c->body);
     free(c);
     return NULL;
@@ -117,6 +118,21 @@ int server_connections(const struct server *s)
 int server_requests(const struct server *s)
 {
     return atomic_load(&s->requests);
+}
+
+int server_ended(const struct server *s)
+{
+    return atomic_load(&s->ended);
+}
+
+int server_marks(const struct server *s)
+{
+    return atomic_load(&s->marks);
+}
+
+void server_mark(struct server_conn *c)
+{
+    atomic_fetch_add(&c->server->marks, 1);
 }
 
 static bool fill(struct server_conn *c)

@@ -30,6 +30,11 @@ void server_stop(struct server *s);
 int server_port(const struct server *s);
 int server_connections(const struct server *s); /* accepted */
 int server_requests(const struct server *s);    /* read whole */
+/* How many connections the server has ended, and how often a script came to a
+ * server_mark(): for tests to wait on. */
+int server_ended(const struct server *s);
+int server_marks(const struct server *s);
+void server_mark(struct server_conn *c);
 /* No connection is accepted any more, the port refuses. */
 void server_refuse(struct server *s);
 

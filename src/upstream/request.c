@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * upstream/request.c - checking and laying out a request's head.
+ *
+ * RFC 9110 sections 5.1, 5.5 and 9.1; RFC 9112 section 3.
+ */
+#include "upstream/request.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/check.h"
+
+#define METHOD_MAX 31
+
+/* A line without a value is one that libcurl must not send. */
+static struct curl_slist omitted[] = {
+    {(char *)(uintptr_t) "Host:", &omitted[1]},
+    {(char *)(uintptr_t) "Accept:", &omitted[2]},
+    {(char *)(uintptr_t) "Content-Type:", &omitted[3]},
+    {(char *)(uintptr_t) "Content-Length:", &omitted[4]},
+    {(char *)(uintptr_t) "Expect:", NULL},
+};
+struct curl_slist *const upstream_request_omitted = omitted;
+
+/* RFC 9110 section 5.6.2, as a bit set over ASCII. */
+static bool is_token_char(unsigned char c)
+{
+    static const uint32_t set[4] = {0, 0x03ff6cfa /* !#$%&'*+-. 0-9 */,
+                                    0xc7fffffe /* A-Z ^ _ */,
+                                    0x57ffffff /* ` a-z | ~ */};
+
+    return c < 0x80 && (set[c >> 5] >> (c & 31) & 1);
+}
+
+static bool is_token(struct text t)
+{
+    for (size_t i = 0; i < t.len; i++)
+        if (!is_token_char((unsigned char)t.data[i]))
+            return false;
+    return t.len > 0;
+}
+
+/* Visible ASCII. */
+static bool is_target(struct text t)
+{
+    for (size_t i = 0; i < t.len; i++)
+        if ((unsigned char)t.data[i] <= ' ' || (unsigned char)t.data[i] >= 0x7f)
+            return false;
+    return t.len > 0 && t.data[0] == '/';
+}
+
+/* No control bytes but tabs. */
+static bool is_value(struct text t)
+{
+    for (size_t i = 0; i < t.len; i++) {
+        unsigned char c = (unsigned char)t.data[i];
+
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* Framing and the connection are this room's. */
+static bool is_ours(struct text name)
+{
+    static const struct text ours[] = {
+        TEXT("connection"), TEXT("content-length"),    TEXT("expect"),
+        TEXT("host"),       TEXT("keep-alive"),        TEXT("te"),
+        TEXT("trailer"),    TEXT("transfer-encoding"), TEXT("upgrade"),
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (text_equal_nocase(name, ours[i]))
+            return true;
+    return false;
+}
+
+bool upstream_request_is_post(const struct upstream_request *request)
+{
+    return request->has_body || text_is(request->method, "POST") ||
+           text_is(request->method, "PUT") || text_is(request->method, "PATCH");
+}
+
+static bool is_sendable(const struct upstream_request *request)
+{
+    if (!is_token(request->method) || request->method.len > METHOD_MAX ||
+        !is_target(request->target))
+        return false;
+    /* libcurl's HEAD has no body. */
+    if (upstream_request_is_post(request) && text_is(request->method, "HEAD"))
+        return false;
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct upstream_header *h = &request->headers[i];
+
+        if (!is_token(h->name) || is_ours(h->name) || !is_value(h->value))
+            return false;
+    }
+    return true;
+}
+
+static size_t length(const struct upstream_request *request)
+{
+    size_t n = request->target.len;
+
+    for (size_t i = 0; i < request->header_count; i++)
+        n += request->headers[i].name.len + request->headers[i].value.len + 4;
+    return n;
+}
+
+static void put(struct buffer *out, const char *data, size_t len)
+{
+    if (len > 0)
+        memcpy(out->data + out->len, data, len);
+    out->len += len;
+}
+
+static void put_text(struct buffer *out, struct text t)
+{
+    put(out, t.data, t.len);
+}
+
+static void put_str(struct buffer *out, const char *cstr)
+{
+    put(out, cstr, strlen(cstr));
+}
+
+enum status upstream_request_compose(const struct upstream_request *request,
+                                     const char *host, const char *prefix,
+                                     struct buffer *out)
+{
+    char content_length[64] = "";
+    enum status s;
+
+    if (!is_sendable(request))
+        return STATUS_INVALID;
+    if (upstream_request_is_post(request))
+        (void)snprintf(content_length, sizeof(content_length),
+                       "Content-Length: %zu\r\n",
+                       request->has_body ? request->body.len : 0);
+    buffer_clear(out);
+    /* 64 for the literals below, which are counted by the check at the end. */
+    s = buffer_reserve(out, length(request) + strlen(prefix) + strlen(host) +
+                                strlen(content_length) + 64);
+    if (s != STATUS_OK)
+        return s;
+    put_str(out, prefix);
+    put_text(out, request->target);
+    put_str(out, " HTTP/1.1\r\nHost: ");
+    put_str(out, host);
+    put_str(out, "\r\n");
+    for (size_t i = 0; i < request->header_count; i++) {
+        put_text(out, request->headers[i].name);
+        put_str(out, ": ");
+        put_text(out, request->headers[i].value);
+        put_str(out, "\r\n");
+    }
+    put_str(out, content_length);
+    put_str(out, "X-Chatgate-Protocol:");
+    CHECK(out->len < out->size);
+    buffer_truncate(out, out->len); /* and its NUL */
+    return STATUS_OK;
+}
