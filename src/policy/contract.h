@@ -5,6 +5,7 @@
  *   contract.c    the document, its paths and components
  *   operation.c   one operation: parameters, body, x-chatgate
  *   parameter.c   one parameter
+ *   reference.c   "$ref", and pointers into bodies
  *
  * What the document says and chatgate could not enforce is a problem with
  * advice. What describes (info, tags, responses, examples, callbacks ...) is

@@ -258,8 +258,7 @@ void policy_route(const struct policy_snapshot *s, struct text method,
         out->match = POLICY_NO_METHOD;
         out->allow = node->allow;
         return;
-    } else if (out->path.len > 1 &&
-               out->path.data[out->path.len - 1] == '/') {
+    } else if (out->path.len > 1 && out->path.data[out->path.len - 1] == '/') {
         /* An empty segment at the end is canonical only where a contract
          * has it. */
         out->problem = "the path ends in an empty segment: leave out the "

@@ -31,6 +31,15 @@ static bool is_wanted(const char *name)
            !text_ends_with(t, TEXT_LIT(".schema.json"));
 }
 
+/* OpenAPI is often written so, and would be passed over in silence. */
+static bool is_yaml(const char *name)
+{
+    struct text t = text_of(name);
+
+    return name[0] != '.' && (text_ends_with(t, TEXT_LIT(".yaml")) ||
+                              text_ends_with(t, TEXT_LIT(".yml")));
+}
+
 static bool is_directory(const char *path)
 {
     struct stat st;
@@ -92,6 +101,10 @@ static enum status list_names(const char *path, struct problems *problems,
         return s;
     }
     while (s == STATUS_OK && (entry = readdir(dir)) != NULL) {
+        if (is_yaml(entry->d_name))
+            problems_warning(problems, path, 0, 0,
+                             "%s is not read: contracts and policies are JSON",
+                             entry->d_name);
         if (!is_wanted(entry->d_name))
             continue;
         if (to->count < FILES_MAX) {

@@ -75,6 +75,51 @@ START_TEST(only_what_is_meant_is_read)
 }
 END_TEST
 
+START_TEST(yaml_is_not_passed_over_in_silence)
+{
+    struct policy_snapshot *snap = NULL;
+
+    fixture_open();
+    fixture_write("api.json", EMPTY);
+    fixture_write("other.yaml", "openapi: 3.1.0");
+    ck_assert_int_eq(fixture_load(&snap), STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(fixture_said(), "warning: other.yaml is not "
+                                                 "read"));
+    policy_snapshot_unref(snap);
+    fixture_close();
+}
+END_TEST
+
+/* The README of policies/ shows a policy: it must be one. */
+START_TEST(the_example_for_people_is_a_policy)
+{
+    struct policy_snapshot *snap = NULL;
+    char *readme = malloc(64 << 10), *begin, *end;
+    FILE *f = fopen(TOP_SRCDIR "/policies/README.md", "r");
+    size_t len;
+
+    ck_assert(readme && f);
+    len = fread(readme, 1, (64 << 10) - 1, f);
+    fclose(f);
+    readme[len] = '\0';
+    begin = strstr(readme, "```json\n");
+    ck_assert_ptr_nonnull(begin);
+    begin += strlen("```json\n");
+    end = strstr(begin, "```");
+    ck_assert_ptr_nonnull(end);
+    fixture_open();
+    fixture_options.has_consumers = true;
+    fixture_copy("chats-v3.json");
+    fixture_write_bytes("evening.policy.json",
+                        text_make(begin, (size_t)(end - begin)));
+    ck_assert_msg(fixture_load(&snap) == STATUS_OK, "%s", fixture_said());
+    ck_assert_str_eq(fixture_said(), "");
+    policy_snapshot_unref(snap);
+    fixture_close();
+    free(readme);
+}
+END_TEST
+
 START_TEST(links_are_followed)
 {
     struct policy_snapshot *snap = NULL;
@@ -323,7 +368,8 @@ START_TEST(what_ships_loads_without_a_word)
 END_TEST
 
 UNIT_MAIN("snapshot", a_directory_must_be_there, a_directory_needs_a_contract,
-          only_what_is_meant_is_read, links_are_followed,
+          only_what_is_meant_is_read, yaml_is_not_passed_over_in_silence,
+          the_example_for_people_is_a_policy, links_are_followed,
           every_problem_of_every_file_is_listed,
           a_version_is_that_of_names_and_bytes, two_contracts_live_together,
           summaries_are_for_people, prefixes_of_the_configuration_are_checked,
