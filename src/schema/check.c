@@ -43,8 +43,8 @@ static void types_describe(unsigned types, char *out, size_t size)
     }
 }
 
-static void violate_type(struct schema_run *run, const struct node *node,
-                         struct inst *to, const char *phrase, uint32_t depth)
+static void violate_phrase(struct schema_run *run, const struct node *node,
+                           struct inst *to, const char *phrase, uint32_t depth)
 {
     char expected[128];
 
@@ -52,11 +52,10 @@ static void violate_type(struct schema_run *run, const struct node *node,
     violate(run, to, depth, "type", "must be %s, not %s", expected, phrase);
 }
 
-void check_type(struct schema_run *run, const struct node *node,
-                struct inst *to, enum json_type type, uint32_t depth)
+void violate_type(struct schema_run *run, const struct node *node,
+                  struct inst *to, enum json_type type, uint32_t depth)
 {
-    if (!(node->types & NODE_TYPE(type)))
-        violate_type(run, node, to, type_phrases[type], depth);
+    violate_phrase(run, node, to, type_phrases[type], depth);
 }
 
 /* ---- scalars as values ---- */
@@ -218,11 +217,11 @@ void check_scalar(struct schema_run *run, const struct node *node,
                   struct inst *to, struct scalar *s, uint32_t depth)
 {
     if (!(node->types & s->bits)) {
-        violate_type(run, node, to,
-                     s->type == JSON_NUMBER && !(s->bits & NODE_INTEGER)
-                         ? "a number that is no integer"
-                         : type_phrases[s->type],
-                     depth);
+        violate_phrase(run, node, to,
+                       s->type == JSON_NUMBER && !(s->bits & NODE_INTEGER)
+                           ? "a number that is no integer"
+                           : type_phrases[s->type],
+                       depth);
         return;
     }
     if (node->enumerated && !values_have(node->enumerated, s))

@@ -140,7 +140,7 @@ static bool range_keep(struct schema_run *run, struct decorations_state *s,
 
     r.place = (s->items - 1) & 0x7fffffff;
     r.is_exclusive = is_exclusive;
-    if (!run_grow(run, &s->ranges, &s->size, s->count + 1, sizeof(r)))
+    if (!run_reserve(run, &s->ranges, &s->size, s->count + 1, sizeof(r)))
         return false;
     s->ranges[s->count++] = r;
     return true;

@@ -49,6 +49,8 @@ static struct unit *unit_for(struct schema_run *run, struct frame *f,
     f->inst_count += c->count;
     f->has_unevaluated |= c->has_unevaluated;
     f->has_values |= c->has_values;
+    f->has_hooks |= c->has_hooks;
+    f->has_unique |= c->has_unique;
     return u;
 }
 
@@ -110,24 +112,14 @@ static bool hooks_begin(struct schema_run *run, struct frame *f)
     return true;
 }
 
-static bool has_unique(const struct frame *f)
-{
-    uint32_t i;
-
-    for (i = 0; !f->is_object && i < f->inst_count; i++)
-        if (f->insts[i].node->array && f->insts[i].node->array->is_unique)
-            return true;
-    return false;
-}
-
 void frame_begin(struct schema_run *run, bool is_object)
 {
     enum json_type type = is_object ? JSON_OBJECT : JSON_ARRAY;
     uint32_t i, depth = run->depth;
     struct frame *f;
 
-    if (!run_grow(run, &run->frames, &run->frames_size, depth + 1,
-                  sizeof(*run->frames)))
+    if (!run_reserve(run, &run->frames, &run->frames_size, depth + 1,
+                     sizeof(*run->frames)))
         return;
     f = &run->frames[depth];
     memset(f, 0, sizeof(*f));
@@ -142,12 +134,13 @@ void frame_begin(struct schema_run *run, bool is_object)
     for (i = 0; i < f->unit_count; i++)
         unit_begin(run, &f->units[i], NODE_TYPE(type), depth);
     for (i = 0; i < f->inst_count; i++)
-        if (f->insts[i].is_live && f->insts[i].node->kind != NODE_FALSE)
-            check_type(run, f->insts[i].node, &f->insts[i], type, depth);
+        if (!(f->insts[i].node->types & NODE_TYPE(type)) &&
+            f->insts[i].is_live && f->insts[i].node->kind != NODE_FALSE)
+            violate_type(run, f->insts[i].node, &f->insts[i], type, depth);
     run->depth++;
-    if (!hooks_begin(run, f))
+    if (f->has_hooks && !hooks_begin(run, f))
         return;
-    if (run->captured > 0 || f->has_values || has_unique(f))
+    if (run->captured > 0 || f->has_values || (f->has_unique && !is_object))
         capture_begin(run, f);
 }
 

@@ -215,6 +215,8 @@ static void link_closure(struct compiler *c, struct build *b)
         if (!entry_fill(c, &closure->entries[i], e))
             return;
         closure->has_values |= has_composites(&e->node);
+        closure->has_hooks |= e->node.has_hooks;
+        closure->has_unique |= e->array && e->array->is_unique;
         closure->has_unevaluated |= (e->object && e->object->has_unevaluated) ||
                                     (e->array && e->array->has_unevaluated);
     }

@@ -13,25 +13,12 @@
 
 #include "base/check.h"
 
-void duty_add(struct schema_run *run, const struct node *node,
-              struct inst *parent, const char *keyword, enum role role)
-{
-    if (run->duty_count == run->duties_size &&
-        !run_grow(run, &run->duties, &run->duties_size, run->duty_count + 1,
-                  sizeof(*run->duties)))
-        return;
-    run->duties[run->duty_count++] =
-        (struct duty){node, parent, keyword, (uint8_t)role};
-}
-
 static void select_add(struct schema_run *run, struct inst *inst,
                        enum group group)
 {
-    if (run->select_count == run->selects_size &&
-        !run_grow(run, &run->selects, &run->selects_size, run->select_count + 1,
-                  sizeof(*run->selects)))
-        return;
-    run->selects[run->select_count++] = (struct select){inst, group};
+    if (run_reserve(run, &run->selects, &run->selects_size,
+                    run->select_count + 1, sizeof(*run->selects)))
+        run->selects[run->select_count++] = (struct select){inst, group};
 }
 
 /* ---- what a child must satisfy ---- */

@@ -124,6 +124,8 @@ struct frame {
     bool is_object;
     bool is_captured;
     bool has_values;      /* some inst compares the whole value */
+    bool has_hooks;       /* some inst is more than an inst */
+    bool has_unique;      /* some inst's items must differ */
     bool has_unevaluated; /* some unit wants marks */
     struct stack_mark mark;
     struct extra *extras; /* owned, a list */
@@ -256,6 +258,11 @@ void *run_alloc(struct schema_run *run, size_t bytes);
  * to one of the run's first lists or to what an earlier call put there. */
 bool run_grow(struct schema_run *run, void *list, uint32_t *size, uint32_t need,
               size_t bytes_each);
+static inline bool run_reserve(struct schema_run *run, void *list,
+                               uint32_t *size, uint32_t need, size_t bytes_each)
+{
+    return need <= *size || run_grow(run, list, size, need, bytes_each);
+}
 void run_free(struct schema_run *run, void *p, size_t bytes);
 void run_free_list(struct schema_run *run, void *list, uint32_t size,
                    size_t bytes_each);
@@ -322,8 +329,9 @@ void violations_release(struct schema_run *run);
 /* Everything but places; what is wrong goes to `to`. */
 void check_scalar(struct schema_run *run, const struct node *node,
                   struct inst *to, struct scalar *s, uint32_t depth);
-void check_type(struct schema_run *run, const struct node *node,
-                struct inst *to, enum json_type type, uint32_t depth);
+/* `type` is none of the node's. */
+void violate_type(struct schema_run *run, const struct node *node,
+                  struct inst *to, enum json_type type, uint32_t depth);
 void check_object_end(struct schema_run *run, struct inst *inst,
                       const struct frame *f, uint32_t depth);
 void check_array_end(struct schema_run *run, struct inst *inst,
@@ -381,8 +389,15 @@ bool machine_scalar(struct schema_run *run, struct scalar *s);
 bool machine_key(struct schema_run *run, struct text key);
 bool machine_begin(struct schema_run *run, bool is_object);
 bool machine_end(struct schema_run *run);
-void duty_add(struct schema_run *run, const struct node *node,
-              struct inst *parent, const char *keyword, enum role role);
+static inline void duty_add(struct schema_run *run, const struct node *node,
+                            struct inst *parent, const char *keyword,
+                            enum role role)
+{
+    if (run_reserve(run, &run->duties, &run->duties_size, run->duty_count + 1,
+                    sizeof(*run->duties)))
+        run->duties[run->duty_count++] =
+            (struct duty){node, parent, keyword, (uint8_t)role};
+}
 
 /* ---- capture.c ---- */
 

@@ -96,8 +96,8 @@ bool frame_add_key(struct schema_run *run, struct frame *f,
         is_new = set_put(f->set, print_stored(print));
     } else {
         is_new = !is_listed(run, f, print);
-        if (!run_grow(run, &run->prints, &run->prints_size,
-                      run->print_count + 1, sizeof(*run->prints)))
+        if (!run_reserve(run, &run->prints, &run->prints_size,
+                         run->print_count + 1, sizeof(*run->prints)))
             return false;
         run->prints[run->print_count++] = print;
         if (run->print_count - f->prints_at == SET_FROM && !set_grow(run, f))

@@ -215,6 +215,8 @@ struct closure {
     uint32_t count;
     bool has_unevaluated; /* some node looks at what others evaluated */
     bool has_values;      /* some node compares arrays or objects */
+    bool has_hooks;       /* some node has */
+    bool has_unique;      /* some node wants items to differ */
     struct closure_entry entries[];
 };
 
