@@ -11,6 +11,9 @@
  * The just-in-time compiler is off: it counts steps another way, so a verdict
  * would depend on the machine, and a gateway should run where memory that is
  * both writable and executable is not to be had.
+ *
+ * Simple patterns (pattern_simple.h) are compiled for PCRE2 as well, so that
+ * what is refused does not depend on being simple, but it is not asked.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "schema/pattern.h"
@@ -20,6 +23,7 @@
 #include <stdlib.h>
 
 #include "schema/ecma.h"
+#include "schema/pattern_simple.h"
 
 /* The first grant: this and one step a byte. */
 #define FIRST_GRANT 32
@@ -31,6 +35,8 @@
 
 struct pattern {
     pcre2_code *code;
+    bool is_simple; /* then PCRE2 is not asked */
+    struct pattern_simple simple;
     struct text source; /* behind the struct */
 };
 
@@ -88,6 +94,7 @@ enum status pattern_new(struct text source, struct pattern **out, char *error,
     p->source = text_make((const char *)(p + 1), source.len);
     status = code_new(&translated, &p->code, error, error_size);
     if (status == STATUS_OK) {
+        p->is_simple = pattern_simple_parse(p->source, &p->simple);
         *out = p;
         p = NULL;
     }
@@ -149,6 +156,9 @@ enum pattern_result pattern_match(const struct pattern *p,
     uint64_t grant = FIRST_GRANT + t.len;
     int code;
 
+    if (p->is_simple)
+        return pattern_simple_match(&p->simple, t) ? PATTERN_MATCH
+                                                   : PATTERN_NO_MATCH;
     if (!b->scratch)
         b->scratch = scratch_new();
     if (!b->scratch)
