@@ -29,7 +29,7 @@ try() {
 
 try 0 '' http/gate.c '#include "base/text.h"'
 try 0 '' http/gate.c '#include "config.h"'
-try 0 '' http/gate.c '#include <event2/bufferevent.h>'
+try 0 '' admin/admin.c '#include <event2/bufferevent.h>'
 try 0 '' limit/a.c '#include <event2/event.h>'
 try 0 '' base/redis.c '#include <hiredis/async.h>'
 try 0 '' base/json_load.c '#include <yajl/yajl_parse.h>'
