@@ -16,6 +16,9 @@ static const struct {
     const char *help;
 } commands[] = {
     {"serve", cli_serve, "run the gateway"},
+    {"check", cli_check, "what is wrong with configuration and policies"},
+    {"validate", cli_validate, "whether a body satisfies an operation"},
+    {"audit", cli_audit, "find records"},
     {"explain", cli_explain, "which policies and buckets a request meets"},
 };
 
