@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "upstream/field.h"
 
 #define FIRST_HEADERS 32
 
@@ -80,34 +81,6 @@ static enum upstream_head_step status_line(struct upstream_head_reader *r,
     return UPSTREAM_HEAD_MORE;
 }
 
-static bool is_token_char(unsigned char c)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || (c != '\0' && strchr(others, c) != NULL);
-}
-
-static bool is_token(struct text t)
-{
-    for (size_t i = 0; i < t.len; i++)
-        if (!is_token_char((unsigned char)t.data[i]))
-            return false;
-    return t.len > 0;
-}
-
-/* Visible bytes, space, tab and anything above ASCII. */
-static bool is_field_value(struct text t)
-{
-    for (size_t i = 0; i < t.len; i++) {
-        unsigned char c = (unsigned char)t.data[i];
-
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 static enum upstream_head_step grow(struct upstream_head_reader *r)
 {
     size_t size = r->size > 0 ? r->size * 2 : FIRST_HEADERS;
@@ -125,30 +98,43 @@ static enum upstream_head_step grow(struct upstream_head_reader *r)
     return UPSTREAM_HEAD_MORE;
 }
 
+/* Both behind one another at the end of `bytes`. */
+static enum upstream_head_step store(struct upstream_head_reader *r,
+                                     struct text name, struct text value)
+{
+    enum status s = buffer_append_text(&r->bytes, name);
+
+    if (s == STATUS_OK)
+        s = buffer_append_text(&r->bytes, value);
+    if (s == STATUS_TOO_LARGE)
+        return bad(r, "its head is larger than 64 KiB");
+    return s == STATUS_OK ? UPSTREAM_HEAD_MORE : UPSTREAM_HEAD_NO_MEMORY;
+}
+
 static enum upstream_head_step keep(struct upstream_head_reader *r,
                                     struct text name, struct text value)
 {
-    enum status s;
-
     if (r->count == UPSTREAM_HEADERS_MAX)
         return bad(r, "it has more than 256 headers");
     if (r->count == r->size && grow(r) != UPSTREAM_HEAD_MORE)
         return UPSTREAM_HEAD_NO_MEMORY;
-    r->spans[r->count] = (struct upstream_head_span){
+    r->spans[r->count++] = (struct upstream_head_span){
         .name = (uint32_t)r->bytes.len,
         .name_len = (uint32_t)name.len,
         .value = (uint32_t)(r->bytes.len + name.len),
         .value_len = (uint32_t)value.len,
     };
-    s = buffer_append_text(&r->bytes, name);
-    if (s == STATUS_OK)
-        s = buffer_append_text(&r->bytes, value);
-    if (s == STATUS_TOO_LARGE)
-        return bad(r, "its head is larger than 64 KiB");
-    if (s != STATUS_OK)
-        return UPSTREAM_HEAD_NO_MEMORY;
-    r->count++;
-    return UPSTREAM_HEAD_MORE;
+    return store(r, name, value);
+}
+
+static enum upstream_head_step keep_connection(struct upstream_head_reader *r,
+                                               struct text value)
+{
+    if (r->connection_count == UPSTREAM_CONNECTIONS_MAX)
+        return bad(r, "it has more than 8 Connection headers");
+    r->connections[r->connection_count++] = (struct upstream_head_place){
+        .at = (uint32_t)r->bytes.len, .len = (uint32_t)value.len};
+    return store(r, TEXT_LIT(""), value);
 }
 
 static enum upstream_head_step content_length(struct upstream_head_reader *r,
@@ -173,11 +159,13 @@ static enum upstream_head_step field_line(struct upstream_head_reader *r,
     static const struct text connection = TEXT("connection");
     struct text name, value = text_cut(line, ':', &name);
 
-    if (text_is_absent(value) || !is_token(name))
+    if (text_is_absent(value) || !upstream_field_is_token(name))
         return bad(r, "a header line has no proper name");
     value = text_trim(value);
-    if (!is_field_value(value))
+    if (!upstream_field_is_value(value))
         return bad(r, "a header holds control bytes");
+    if (!upstream_field_is_hop_by_hop(name)) /* as most */
+        return keep(r, name, value);
     if (text_equal_nocase(name, length))
         return content_length(r, value);
     if (text_equal_nocase(name, encoding)) {
@@ -186,12 +174,9 @@ static enum upstream_head_step field_line(struct upstream_head_reader *r,
         r->is_chunked = true;
         return UPSTREAM_HEAD_MORE;
     }
-    if (text_equal_nocase(name, connection)) {
-        if (r->connection_count == UPSTREAM_CONNECTIONS_MAX)
-            return bad(r, "it has more than 8 Connection headers");
-        r->connections[r->connection_count++] = r->count;
-    }
-    return keep(r, name, value);
+    if (text_equal_nocase(name, connection))
+        return keep_connection(r, value);
+    return UPSTREAM_HEAD_MORE; /* dropped */
 }
 
 enum upstream_head_step
@@ -217,26 +202,6 @@ upstream_head_reader_line(struct upstream_head_reader *r, const char *line,
     return UPSTREAM_HEAD_COMPLETE;
 }
 
-static bool is_hop_by_hop(struct text name)
-{
-    static const struct text names[] = {
-        TEXT("connection"),
-        TEXT("keep-alive"),
-        TEXT("proxy-authenticate"),
-        TEXT("proxy-authentication-info"),
-        TEXT("proxy-authorization"),
-        TEXT("proxy-connection"),
-        TEXT("te"),
-        TEXT("trailer"),
-        TEXT("upgrade"),
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (text_equal_nocase(name, names[i]))
-            return true;
-    return false;
-}
-
 /* Is `name` one of the comma-separated `list`? */
 static bool lists(struct text list, struct text name)
 {
@@ -250,23 +215,18 @@ static bool lists(struct text list, struct text name)
     return false;
 }
 
-static struct text name_at(const struct upstream_head_reader *r, size_t i)
+static struct text text_at(const struct upstream_head_reader *r, uint32_t at,
+                           uint32_t len)
 {
-    return text_make(r->bytes.data + r->spans[i].name, r->spans[i].name_len);
+    return text_make(r->bytes.data + at, len);
 }
 
-static struct text value_at(const struct upstream_head_reader *r, size_t i)
-{
-    return text_make(r->bytes.data + r->spans[i].value, r->spans[i].value_len);
-}
-
-/* By its nature, or because a Connection header names it. */
+/* A Connection header names it. */
 static bool is_dropped(const struct upstream_head_reader *r, struct text name)
 {
-    if (is_hop_by_hop(name))
-        return true;
     for (size_t i = 0; i < r->connection_count; i++)
-        if (lists(value_at(r, r->connections[i]), name))
+        if (lists(text_at(r, r->connections[i].at, r->connections[i].len),
+                  name))
             return true;
     return false;
 }
@@ -278,10 +238,12 @@ void upstream_head_reader_get(struct upstream_head_reader *r,
 
     CHECK(r->is_complete);
     for (size_t i = 0; i < r->count; i++) {
-        struct text name = name_at(r, i);
+        const struct upstream_head_span *span = &r->spans[i];
+        struct text name = text_at(r, span->name, span->name_len);
 
         if (!is_dropped(r, name))
-            r->headers[kept++] = (struct upstream_header){name, value_at(r, i)};
+            r->headers[kept++] = (struct upstream_header){
+                name, text_at(r, span->value, span->value_len)};
     }
     *out = (struct upstream_head){
         .status = r->status,

@@ -26,9 +26,11 @@ struct upstream_head_reader {
     struct upstream_head_span {
         uint32_t name, name_len, value, value_len; /* places in `bytes` */
     } * spans;
-    struct upstream_header *headers;              /* what get() gives out */
-    size_t count, size;                           /* of both arrays */
-    size_t connections[UPSTREAM_CONNECTIONS_MAX]; /* which are "Connection" */
+    struct upstream_header *headers; /* what get() gives out */
+    size_t count, size;              /* of both arrays */
+    struct upstream_head_place {
+        uint32_t at, len;
+    } connections[UPSTREAM_CONNECTIONS_MAX]; /* values of "Connection" */
     size_t connection_count;
     int status;             /* 0 before the status line */
     int64_t content_length; /* -1: not said */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "upstream/field.h"
 
 #define METHOD_MAX 31
 
@@ -23,24 +24,6 @@ static struct curl_slist omitted[] = {
 };
 struct curl_slist *const upstream_request_omitted = omitted;
 
-/* RFC 9110 section 5.6.2, as a bit set over ASCII. */
-static bool is_token_char(unsigned char c)
-{
-    static const uint32_t set[4] = {0, 0x03ff6cfa /* !#$%&'*+-. 0-9 */,
-                                    0xc7fffffe /* A-Z ^ _ */,
-                                    0x57ffffff /* ` a-z | ~ */};
-
-    return c < 0x80 && (set[c >> 5] >> (c & 31) & 1);
-}
-
-static bool is_token(struct text t)
-{
-    for (size_t i = 0; i < t.len; i++)
-        if (!is_token_char((unsigned char)t.data[i]))
-            return false;
-    return t.len > 0;
-}
-
 /* Visible ASCII. */
 static bool is_target(struct text t)
 {
@@ -48,33 +31,6 @@ static bool is_target(struct text t)
         if ((unsigned char)t.data[i] <= ' ' || (unsigned char)t.data[i] >= 0x7f)
             return false;
     return t.len > 0 && t.data[0] == '/';
-}
-
-/* No control bytes but tabs. */
-static bool is_value(struct text t)
-{
-    for (size_t i = 0; i < t.len; i++) {
-        unsigned char c = (unsigned char)t.data[i];
-
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
-/* Framing and the connection are this room's. */
-static bool is_ours(struct text name)
-{
-    static const struct text ours[] = {
-        TEXT("connection"), TEXT("content-length"),    TEXT("expect"),
-        TEXT("host"),       TEXT("keep-alive"),        TEXT("te"),
-        TEXT("trailer"),    TEXT("transfer-encoding"), TEXT("upgrade"),
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-        if (text_equal_nocase(name, ours[i]))
-            return true;
-    return false;
 }
 
 bool upstream_request_is_post(const struct upstream_request *request)
@@ -85,8 +41,8 @@ bool upstream_request_is_post(const struct upstream_request *request)
 
 static bool is_sendable(const struct upstream_request *request)
 {
-    if (!is_token(request->method) || request->method.len > METHOD_MAX ||
-        !is_target(request->target))
+    if (!upstream_field_is_token(request->method) ||
+        request->method.len > METHOD_MAX || !is_target(request->target))
         return false;
     /* libcurl's HEAD has no body. */
     if (upstream_request_is_post(request) && text_is(request->method, "HEAD"))
@@ -94,7 +50,8 @@ static bool is_sendable(const struct upstream_request *request)
     for (size_t i = 0; i < request->header_count; i++) {
         const struct upstream_header *h = &request->headers[i];
 
-        if (!is_token(h->name) || is_ours(h->name) || !is_value(h->value))
+        if (!upstream_field_is_token(h->name) ||
+            !upstream_field_is_value(h->value))
             return false;
     }
     return true;
@@ -151,9 +108,13 @@ enum status upstream_request_compose(const struct upstream_request *request,
     put_str(out, host);
     put_str(out, "\r\n");
     for (size_t i = 0; i < request->header_count; i++) {
-        put_text(out, request->headers[i].name);
+        const struct upstream_header *h = &request->headers[i];
+
+        if (upstream_field_is_hop_by_hop(h->name))
+            continue; /* framing and the connection are this room's */
+        put_text(out, h->name);
         put_str(out, ": ");
-        put_text(out, request->headers[i].value);
+        put_text(out, h->value);
         put_str(out, "\r\n");
     }
     put_str(out, content_length);

@@ -74,8 +74,9 @@ struct upstream_request {
     struct text method; /* a token */
     struct text target; /* path and query as they are to be sent; begins
                          * with '/' and is appended to the base URL */
-    const struct upstream_header *headers; /* end-to-end ones, complete but
-                                            * for Host and Content-Length */
+    const struct upstream_header *headers; /* end-to-end ones; Host, lengths
+                                            * and hop-by-hop ones are left out
+                                            * and made here */
     size_t header_count;
     struct text body;   /* borrowed until on_done */
     bool has_body;      /* send Content-Length even when it is 0 */
@@ -121,9 +122,9 @@ struct upstream_events {
 struct upstream_call;
 
 /* STATUS_INVALID: a method, target or header that cannot be sent as it is
- * (control bytes, names that are no token, connection headers);
- * STATUS_TOO_LARGE: more than UPSTREAM_REQUEST_HEAD_MAX of headers;
- * STATUS_NO_MEMORY. `request` is copied, all but the body. */
+ * (control bytes, names that are no token); STATUS_TOO_LARGE: more than
+ * UPSTREAM_REQUEST_HEAD_MAX of headers; STATUS_NO_MEMORY. `request` is copied,
+ * all but the body. */
 #define UPSTREAM_REQUEST_HEAD_MAX (256 * 1024)
 enum status upstream_call_start(struct upstream *u,
                                 const struct upstream_request *request,

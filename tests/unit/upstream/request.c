@@ -86,8 +86,19 @@ END_TEST
 START_TEST(framing_is_not_the_caller_s)
 {
     static const char *const names[] = {
-        "connection", "Content-Length",    "EXPECT",  "host", "Keep-Alive",
-        "TE",         "Transfer-Encoding", "upgrade", "",     "Trailer",
+        "connection",
+        "Content-Length",
+        "EXPECT",
+        "host",
+        "Keep-Alive",
+        "Proxy-Authorization",
+        "Proxy-Authenticate",
+        "proxy-authentication-info",
+        "Proxy-Connection",
+        "TE",
+        "Transfer-Encoding",
+        "upgrade",
+        "Trailer",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -97,6 +108,10 @@ START_TEST(framing_is_not_the_caller_s)
                                      .headers = &h,
                                      .header_count = 1};
 
+        ck_assert_int_eq(compose(&r), STATUS_OK);
+        ck_assert_str_eq(out.data, "/base/ HTTP/1.1\r\nHost: api.example:8443"
+                                   "\r\nX-Chatgate-Protocol:");
+        h.name = TEXT_LIT("");
         ck_assert_int_eq(compose(&r), STATUS_INVALID);
     }
     buffer_release(&out);
