@@ -11,7 +11,9 @@
  *
  * Bytes are taken straight from the server's read buffer. Only what cannot be
  * used yet is copied to `held`: an unfinished head, what came while the
- * exchange had paused the body, what a client sent ahead of its answer.
+ * exchange had paused the body, what a client sent ahead of its answer. While
+ * anything waits there (but an unfinished head) nothing is read, so the end of
+ * input is only ever seen with nothing held before it.
  *
  * Each call of the exchange's handler may change the request's flags (discard,
  * pause, abort); they are looked at again after every one.
@@ -42,18 +44,13 @@ static bool hold(struct gate *g, const char *data, size_t len)
     return true;
 }
 
-static void drop_held(struct gate *g)
+void intake_release(struct gate *g)
 {
+    intake_release_head(g);
     g->server->counters.held_bytes -= g->held_len;
     free(g->held);
     g->held = NULL;
     g->held_len = g->held_size = 0;
-}
-
-void intake_release(struct gate *g)
-{
-    drop_held(g);
-    intake_release_head(g);
 }
 
 /* ---- the beginning of a request ---- */
@@ -313,37 +310,25 @@ bool intake_can_resume(const struct gate *g)
     return g->held_len > 0 && g->input != GATE_HEAD && can_take(g);
 }
 
-/* `held` is taken off the gate meanwhile: what is called may drop it. */
 static void take_held(struct gate *g)
 {
-    struct http_counters *counters = &g->server->counters;
-    char *data = g->held;
-    size_t len = g->held_len, size = g->held_size;
-    g->held = NULL;
-    g->held_len = g->held_size = 0;
-    size_t used = take(g, data, len);
-    counters->held_bytes -= used;
-    if (used == len) {
-        free(data);
+    size_t used = take(g, g->held, g->held_len);
+    g->server->counters.held_bytes -= used;
+    g->held_len -= used;
+    if (g->held_len > 0) {
+        if (used > 0)
+            memmove(g->held, g->held + used, g->held_len);
         return;
     }
-    if (used > 0)
-        memmove(data, data + used, len - used);
-    g->held = data;
-    g->held_len = len - used;
-    g->held_size = size;
+    free(g->held);
+    g->held = NULL;
+    g->held_size = 0;
 }
 
-/* The end of input was seen while the request before was under way: it counts
- * when what had come before it is used up. */
 void intake_resume(struct gate *g)
 {
     if (intake_can_resume(g))
         take_held(g);
-    if (!g->is_eof || g->is_over || g->is_lost)
-        return;
-    if (g->input == GATE_HEAD || (g->held_len == 0 && can_take(g)))
-        intake_eof(g);
 }
 
 void intake_arrived(struct gate *g, const char *data, size_t len)
@@ -365,7 +350,7 @@ void intake_next(struct gate *g)
     g->input = GATE_IDLE;
     g->is_served = true;
     g->in_deadline = g->server->now + g->server->settings.keepalive_timeout_us;
-    if (g->is_eof && g->held_len == 0)
+    if (g->is_eof)
         g->is_over = true;
 }
 
@@ -375,7 +360,6 @@ void intake_drain(struct gate *g)
     g->input = GATE_DRAIN;
     g->in_deadline = NEVER;
     g->drain_left = g->server->settings.max_body_bytes + GATE_LINGER_BYTES;
-    drop_held(g);
 }
 
 /* No more than the empty line that may stand before a request. */
@@ -398,7 +382,7 @@ void intake_eof(struct gate *g)
     g->is_eof = true;
     switch (g->input) {
     case GATE_IDLE:
-        g->is_over = g->held_len == 0;
+        g->is_over = true;
         break;
     case GATE_HEAD:
         head_broken_off(g, HTTP_REFUSAL_TRUNCATED);

@@ -360,6 +360,27 @@ START_TEST(a_good_head_wants_every_byte)
 }
 END_TEST
 
+/* What can never become good is not waited for. */
+START_TEST(a_bad_byte_is_refused_when_it_comes)
+{
+    static const char *const starts[] = {"\x16",
+                                         "GET /\rx",
+                                         "GET /\x01",
+                                         "GET / HTTP/1.1\r\nA: b\rc",
+                                         "GET / HTTP/1.1\r\nA: \x7f",
+                                         "\n"};
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        size_t len = strlen(starts[i]);
+        struct head_scan scan;
+        head_scan_init(&scan);
+        for (size_t at = 1; at < len; at++)
+            ck_assert_int_eq(head_scan_feed(&scan, starts[i], at),
+                             HEAD_SCAN_MORE);
+        ck_assert_int_eq(head_scan_feed(&scan, starts[i], len), HEAD_SCAN_BAD);
+    }
+}
+END_TEST
+
 static enum http_refusal parse(const char *bytes, struct head *head)
 {
     static struct http_header headers[HEAD_MAX_HEADERS];
@@ -503,6 +524,7 @@ static Suite *suite(void)
                         ARRAY_LEN(cases));
     tcase_add_loop_test(t, no_cut_changes_a_verdict, 0, ARRAY_LEN(cases));
     tcase_add_loop_test(t, a_good_head_wants_every_byte, 0, ARRAY_LEN(cases));
+    tcase_add_test(t, a_bad_byte_is_refused_when_it_comes);
     tcase_add_test(t, what_was_said_is_there);
     tcase_add_test(t, persistence_follows_version_and_connection);
     tcase_add_test(t, continue_is_expected_only_where_it_makes_sense);

@@ -258,10 +258,18 @@ void rig_answer(struct rig *r, const char *body)
 
 int client_open(struct rig *r)
 {
+    return client_open_small(r, 0);
+}
+
+int client_open_small(struct rig *r, int receive_bytes)
+{
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)r->port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (receive_bytes > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes,
+                   sizeof(receive_bytes));
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)),
                      0);
     ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);

@@ -68,6 +68,8 @@ void rig_forget(struct rig *r);
 void rig_answer(struct rig *r, const char *body);
 
 int client_open(struct rig *r);
+/* One whose kernel takes little before it reads. */
+int client_open_small(struct rig *r, int receive_bytes);
 void client_close(int fd);
 void client_reset(int fd); /* RST */
 void client_send(struct rig *r, int fd, const char *data, size_t len);

@@ -330,6 +330,19 @@ START_TEST(malformed_heads_get_an_answer_and_the_connection_closes)
 }
 END_TEST
 
+START_TEST(a_refused_request_without_a_body_has_no_end)
+{
+    rig_start(&rig);
+    struct answer a = talk("GET /refuse HTTP/1.1\r\nHost: h\r\n\r\n"
+                           "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n",
+                           "X-Test", 2);
+    ASSERT_HAS(a, "HTTP/1.1 400 ");
+    ASSERT_HAS(a, "HTTP/1.1 200 ");
+    ASSERT_LOG("begin GET /refuse|done|begin GET /echo|end none|done|");
+    free(a.data);
+}
+END_TEST
+
 START_TEST(a_refused_HEAD_gets_no_body)
 {
     rig_start(&rig);
@@ -1074,14 +1087,34 @@ START_TEST(a_client_that_never_reads_is_cut)
 {
     rig.settings.send_timeout_us = 80 * US_PER_MS;
     rig_start(&rig);
-    int fd = client_open(&rig), size = 4096;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    int fd = client_open_small(&rig, 4096);
     client_send_str(&rig, fd, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     rig_run(&rig, 40);
     ASSERT_LOG("begin GET /big|end none|");
     rig_run(&rig, 300);
     ASSERT_LOG("begin GET /big|end none|gone|done|");
     ck_assert_uint_eq(http_server_connections(rig.server), 0);
+    client_close(fd);
+}
+END_TEST
+
+/* The kernel calls a socket writable again only after a good part of its buffer
+ * has left: a reader may be slower than that and still be reading. */
+START_TEST(a_client_that_reads_slowly_is_not_cut)
+{
+    size_t got = 0;
+    rig.settings.send_timeout_us = 150 * US_PER_MS;
+    rig_start(&rig);
+    int fd = client_open_small(&rig, 4096);
+    client_send_str(&rig, fd, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    for (int i = 0; i < 80; i++) {
+        char piece[600];
+        ssize_t n = read(fd, piece, sizeof(piece));
+        got += n > 0 ? (size_t)n : 0;
+        rig_run(&rig, 10);
+    }
+    ck_assert_uint_gt(got, 20000);
+    ASSERT_LOG("begin GET /big|end none|");
     client_close(fd);
 }
 END_TEST
@@ -1205,7 +1238,9 @@ static Suite *suite(void)
     tcase_add_test(t, a_thousand_pipelined_requests_are_answered_in_order);
     tcase_add_test(t, what_comes_ahead_of_an_answer_waits_and_is_bounded);
     tcase_add_test(t, malformed_heads_get_an_answer_and_the_connection_closes);
+    tcase_add_test(t, a_refused_request_without_a_body_has_no_end);
     tcase_add_test(t, a_refused_HEAD_gets_no_body);
+    tcase_add_test(t, a_client_that_reads_slowly_is_not_cut);
     tcase_add_test(t, a_head_of_the_maximum_passes_and_no_more);
     tcase_add_test(t, a_malformed_chunk_ends_the_body_and_the_connection);
     tcase_add_test(t, chunks_beyond_the_maximum_end_the_body);
