@@ -16,8 +16,8 @@ static const struct {
     const char *help;
 } commands[] = {
     {"serve", cli_serve, "run the gateway"},
-    {"check", cli_check, "what is wrong with configuration and policies"},
-    {"validate", cli_validate, "whether a body satisfies an operation"},
+    {"check", cli_check, "find every problem of configuration and policies"},
+    {"validate", cli_validate, "hold a body to a contract or a schema"},
     {"audit", cli_audit, "find records"},
     {"explain", cli_explain, "which policies and buckets a request meets"},
 };

@@ -304,6 +304,7 @@ static enum status make_shared(struct server *s)
     const struct config *c = s->runtime->config;
     struct worker_shared *shared = &s->shared;
     struct id_source ids;
+    struct sender_lookup_limits lookups;
     struct audit_file_options audit = {
         .path = c->audit.file,
         .fsync_data = c->audit.fsync == CONFIG_FSYNC_DATA,
@@ -327,8 +328,12 @@ static enum status make_shared(struct server *s)
     shared->buckets = limit_shared_new(c->limits.max_buckets, shared->clock);
     shared->chats = sender_shared_new(
         (size_t)c->limits.max_buckets * CHATS_PER_BUCKETS, shared->clock);
-    return shared->buckets != NULL && shared->chats != NULL ? STATUS_OK
-                                                            : STATUS_NO_MEMORY;
+    sender_lookup_limits_default(&lookups);
+    shared->lookups = sender_lookup_shared_new(&lookups, shared->clock);
+    return shared->buckets != NULL && shared->chats != NULL &&
+                   shared->lookups != NULL
+               ? STATUS_OK
+               : STATUS_NO_MEMORY;
 }
 
 static enum status make_workers(struct server *s)

@@ -33,7 +33,7 @@ struct sender_shared; /* the cache, all workers' */
 struct sender_shared *sender_shared_new(size_t max_chats,
                                         const struct clock *clock);
 void sender_shared_free(struct sender_shared *s);
-size_t sender_shared_count(const struct sender_shared *s);
+size_t sender_shared_count(struct sender_shared *s);
 
 struct redis;
 struct sender;
