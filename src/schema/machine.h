@@ -349,8 +349,11 @@ bool pattern_holds(struct schema_run *run, const struct pattern *p,
 
 /* ---- unit.c ---- */
 
-/* Lay out `closure` at `insts` (its root has uses, mode and extra set by
- * the caller afterwards; then unit_begin()). */
+/* How values of the type begin with `closure`; see `ready`. False when out
+ * of memory. */
+bool closure_make_ready(struct arena *arena, struct closure *closure);
+/* Begin to lay out `closure` at `insts` (its root has uses, mode and extra
+ * set by the caller afterwards; then unit_begin()). */
 void unit_init(struct schema_run *run, struct unit *u,
                const struct closure *closure, struct inst *insts);
 /* A value of these type bits begins. */

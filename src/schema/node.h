@@ -211,12 +211,17 @@ struct closure_entry {
     const struct node *node;
     const uint32_t *children; /* index in the closure of each place's node */
 };
+struct inst; /* machine.h */
 struct closure {
     uint32_t count;
     bool has_unevaluated; /* some node looks at what others evaluated */
     bool has_values;      /* some node compares arrays or objects */
     bool has_hooks;       /* some node has */
+    bool has_false;       /* some node is NODE_FALSE */
     bool has_unique;      /* some node wants items to differ */
+    /* How an array, an object begins with it, for somebody for certain, laid
+     * out beforehand; or NULL. See unit.c. */
+    const struct inst *ready[2];
     struct closure_entry entries[];
 };
 

@@ -31,34 +31,36 @@ static const enum place_kind group_place[GROUPS] = {
     [GROUP_ONE] = PLACE_ONE,
 };
 
+static void inst_init(struct schema_run *run, struct unit *u, uint32_t at)
+{
+    const struct node *node = u->closure->entries[at].node;
+    struct inst *inst = &u->insts[at];
+
+    *inst = (struct inst){
+        .node = node,
+        .unit = u,
+        .decided = {NO_BRANCH, NO_BRANCH},
+        .selected = {NOT_SEEN, NOT_SEEN},
+    };
+    inst->seen = &inst->seen_first;
+    if (node->object && node->object->bits > 64) {
+        size_t bytes = (node->object->bits + 63) / 64 * sizeof(uint64_t);
+
+        inst->seen = stack_alloc(run, bytes);
+        if (inst->seen)
+            memset(inst->seen, 0, bytes);
+        else
+            inst->seen = &inst->seen_first;
+    }
+}
+
 void unit_init(struct schema_run *run, struct unit *u,
                const struct closure *closure, struct inst *insts)
 {
-    uint32_t i;
-
     u->closure = closure;
     u->insts = insts;
     u->marks = NULL;
-    memset(insts, 0, closure->count * sizeof(*insts));
-    for (i = 0; i < closure->count; i++) {
-        struct inst *inst = &insts[i];
-        const struct node *node = closure->entries[i].node;
-
-        inst->node = node;
-        inst->unit = u;
-        inst->seen = &inst->seen_first;
-        inst->decided[GROUP_ANY] = inst->decided[GROUP_ONE] = NO_BRANCH;
-        inst->selected[GROUP_ANY] = inst->selected[GROUP_ONE] = NOT_SEEN;
-        if (node->object && node->object->bits > 64) {
-            size_t bytes = (node->object->bits + 63) / 64 * sizeof(uint64_t);
-
-            inst->seen = stack_alloc(run, bytes);
-            if (inst->seen)
-                memset(inst->seen, 0, bytes);
-            else
-                inst->seen = &inst->seen_first;
-        }
-    }
+    inst_init(run, u, 0);
     if (closure->has_unevaluated)
         u->marks =
             stack_alloc(run, (closure->count + 63) / 64 * sizeof(uint64_t));
@@ -164,6 +166,7 @@ static void settle_inst(struct schema_run *run, struct unit *u,
         settle_held(inst, child_at(u, inst, i));
 }
 
+/* `run` may be NULL while nothing can be held. */
 static void unit_settle(struct schema_run *run, struct unit *u, unsigned bits)
 {
     uint32_t i;
@@ -178,7 +181,7 @@ static void unit_settle(struct schema_run *run, struct unit *u, unsigned bits)
         if (inst->is_live && !inst->is_dead && inst->node->combo)
             settle_inst(run, u, inst, bits);
     }
-    for (i = 1; run->holds > 0 && i < u->closure->count; i++)
+    for (i = 1; run && run->holds > 0 && i < u->closure->count; i++)
         if (!(u->insts[i].mode & MODE_HELD))
             hold_drop(run, &u->insts[i]);
 }
@@ -200,6 +203,76 @@ static const char *false_rule(const struct unit *u, uint32_t at)
     return "not"; /* what a false schema is short for */
 }
 
+/* ---- closures that are ready ---- */
+
+/* Most values begin the same way: an array or object, asked for by somebody
+ * for whom it holds for certain. What unit_settle() makes of that depends on
+ * the closure alone, but for whose uses they are: all of the root's, or none.
+ * So it is done once, when the schema is compiled, and copied. */
+#define READY_MAX 64
+
+static bool can_be_ready(const struct closure *c)
+{
+    if (c->count < 2 || c->count > READY_MAX || c->has_unevaluated ||
+        c->has_false)
+        return false;
+    for (uint32_t i = 0; i < c->count; i++)
+        if (c->entries[i].node->object && c->entries[i].node->object->bits > 64)
+            return false;
+    return true;
+}
+
+bool closure_make_ready(struct arena *arena, struct closure *closure)
+{
+    static const unsigned types[] = {NODE_TYPE(JSON_ARRAY),
+                                     NODE_TYPE(JSON_OBJECT)};
+
+    for (size_t k = 0; k < 2 && can_be_ready(closure); k++) {
+        struct inst *insts = arena_array(arena, closure->count, sizeof(*insts));
+        struct unit u = {.closure = closure, .insts = insts};
+
+        if (!insts)
+            return false;
+        for (uint32_t i = 0; i < closure->count; i++)
+            inst_init(NULL, &u, i);
+        insts[0].uses = 1;
+        insts[0].is_live = true;
+        unit_settle(NULL, &u, types[k]);
+        closure->ready[k] = insts;
+    }
+    return true;
+}
+
+static void ready_copy(struct unit *u, const struct inst *ready)
+{
+    struct inst *root = u->insts;
+
+    memcpy(root + 1, ready + 1, (u->closure->count - 1) * sizeof(*root));
+    memcpy(root->decided, ready->decided, sizeof(root->decided));
+    for (uint32_t i = 1; i < u->closure->count; i++) {
+        root[i].unit = u;
+        root[i].seen = &root[i].seen_first;
+        root[i].uses = root[i].uses ? root->uses : 0;
+    }
+}
+
+static void unit_lay_out(struct schema_run *run, struct unit *u, unsigned bits)
+{
+    const struct inst *root = u->insts, *ready = NULL;
+
+    if (root->uses && !root->mode && bits == NODE_TYPE(JSON_OBJECT))
+        ready = u->closure->ready[1];
+    else if (root->uses && !root->mode && bits == NODE_TYPE(JSON_ARRAY))
+        ready = u->closure->ready[0];
+    if (ready) {
+        ready_copy(u, ready);
+        return;
+    }
+    for (uint32_t i = 1; i < u->closure->count; i++)
+        inst_init(run, u, i);
+    unit_settle(run, u, bits);
+}
+
 void unit_begin(struct schema_run *run, struct unit *u, unsigned bits,
                 uint32_t depth)
 {
@@ -207,8 +280,8 @@ void unit_begin(struct schema_run *run, struct unit *u, unsigned bits,
 
     u->insts[0].is_live = true;
     if (u->closure->count > 1)
-        unit_settle(run, u, bits);
-    for (i = 0; i < u->closure->count; i++) {
+        unit_lay_out(run, u, bits);
+    for (i = 0; u->closure->has_false && i < u->closure->count; i++) {
         struct inst *inst = &u->insts[i];
 
         if (inst->node->kind == NODE_FALSE && inst->is_live)
