@@ -19,6 +19,7 @@
 
 struct server {
     int listener, port;
+    SSL_CTX *context; /* NULL: no TLS */
     server_script script;
     void *arg;
     pthread_t acceptor;
@@ -32,7 +33,13 @@ static void *serve(void *arg)
 {
     struct server_conn *c = arg;
 
-    c->server->script(c, c->server->arg);
+    if (c->server->context) {
+        c->tls = SSL_new(c->server->context);
+        SSL_set_fd(c->tls, c->fd);
+    }
+    if (!c->tls || SSL_accept(c->tls) == 1)
+        c->server->script(c, c->server->arg);
+    SSL_free(c->tls);
     atomic_store(&c->server->fds[c->index], -1);
     close(c->fd); /* a reset, if server_reset() asked for one */
     atomic_fetch_add(&c->server->ended, 1);
@@ -67,6 +74,12 @@ static void *accept_all(void *arg)
 
 struct server *server_start(server_script script, void *arg)
 {
+    return server_start_tls(script, arg, NULL);
+}
+
+struct server *server_start_tls(server_script script, void *arg,
+                                SSL_CTX *context)
+{
     struct server *s = calloc(1, sizeof(*s));
     struct sockaddr_in a = {.sin_family = AF_INET};
     socklen_t len = sizeof(a);
@@ -77,6 +90,7 @@ struct server *server_start(server_script script, void *arg)
     ck_assert_int_eq(listen(s->listener, 256), 0);
     ck_assert_int_eq(getsockname(s->listener, (struct sockaddr *)&a, &len), 0);
     s->port = ntohs(a.sin_port);
+    s->context = context;
     s->script = script;
     s->arg = arg;
     ck_assert_int_eq(pthread_create(&s->acceptor, NULL, accept_all, s), 0);
@@ -140,6 +154,13 @@ static bool fill(struct server_conn *c)
     ssize_t n;
 
     ck_assert_uint_lt(c->rest_len, sizeof(c->rest));
+    if (c->tls) {
+        n = SSL_read(c->tls, c->rest + c->rest_len,
+                     (int)(sizeof(c->rest) - c->rest_len));
+        if (n > 0)
+            c->rest_len += (size_t)n;
+        return n > 0;
+    }
     do {
         n = recv(c->fd, c->rest + c->rest_len, sizeof(c->rest) - c->rest_len,
                  0);
@@ -196,9 +217,11 @@ void server_write(struct server_conn *c, const void *data, size_t len)
     const char *p = data;
 
     while (len > 0) {
-        ssize_t n = send(c->fd, p, len, MSG_NOSIGNAL);
+        ssize_t n = c->tls
+                        ? SSL_write(c->tls, p, len > 16384 ? 16384 : (int)len)
+                        : send(c->fd, p, len, MSG_NOSIGNAL);
 
-        if (n < 0)
+        if (n <= 0)
             return; /* the client has gone, which a test may want */
         p += n;
         len -= (size_t)n;

@@ -6,6 +6,7 @@
 #ifndef TESTS_UPSTREAM_SERVER_H
 #define TESTS_UPSTREAM_SERVER_H
 
+#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -14,6 +15,7 @@ struct server;
 struct server_conn {
     struct server *server;
     int fd;
+    SSL *tls;             /* NULL: none */
     int index;            /* which connection, from 0 */
     int requests;         /* read on this connection */
     char head[16 * 1024]; /* of the request read last */
@@ -26,6 +28,10 @@ struct server_conn {
 typedef void (*server_script)(struct server_conn *c, void *arg);
 
 struct server *server_start(server_script script, void *arg);
+/* Over TLS; `context` is the caller's. A failed handshake ends a connection
+ * before its script. */
+struct server *server_start_tls(server_script script, void *arg,
+                                SSL_CTX *context);
 void server_stop(struct server *s);
 int server_port(const struct server *s);
 int server_connections(const struct server *s); /* accepted */
