@@ -60,6 +60,12 @@ void limit_rate_scale(const struct limit_rate *r, double share,
 void limit_bucket_init(struct limit_bucket *b, const struct limit_rate *r,
                        mono_us now);
 
+/* The capacity has changed since the level was written: raised, the difference
+ * is there at once; lowered, the next refill cuts what is above it. What was
+ * spent stays spent. */
+void limit_bucket_resize(struct limit_bucket *b, int64_t before_utok,
+                         const struct limit_rate *r);
+
 /* Bring the level up to `now` (a `now` before filled_at changes nothing; a
  * smaller capacity takes effect at once). */
 void limit_bucket_refill(struct limit_bucket *b, const struct limit_rate *r,

@@ -27,6 +27,11 @@ local function time_for(missing, carry, refill, period)
         floor((rest * period - carry + refill - 1) / refill)
 end
 
+local function resized(level, before, capacity)
+    if capacity > before then return level + capacity - before end
+    return level
+end
+
 local function refilled(level, carry, filled_at, capacity, refill, period, now)
     local elapsed = now - filled_at
     local missing = capacity - level

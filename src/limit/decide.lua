@@ -11,8 +11,9 @@
 -- allow it (1 or 0), what is in it now, and the microseconds until the cost
 -- is there (-1: never). "give" replies the number of buckets it gave to.
 --
--- A bucket is a string, "level filled_at" or "level filled_at carry": one
--- allocation, readable with GET. A key that is not there is a full bucket, so
+-- A bucket is a string, "level filled_at capacity" or "level filled_at capacity
+-- carry": one allocation, readable with GET. The capacity is that of the last
+-- charge: where it has been raised since, the difference is there at once. A key that is not there is a full bucket, so
 -- every write sets an expiry for when it will be full (30 days if never).
 -- All keys are read before the first is written: an error (a key of another
 -- type) changes nothing. Redis checks for a read-only server and for memory
@@ -26,10 +27,11 @@ local UNUSED_MS = 2592000000
 local function read(key, capacity)
     local value = redis.call('GET', key)
     if value then
-        local level, filled_at, carry =
-            string.match(value, '^(%d+) (%d+) ?(%d*)$')
+        local level, filled_at, before, carry =
+            string.match(value, '^(%d+) (%d+) (%d+) ?(%d*)$')
         if level then
-            return tonumber(level), tonumber(carry) or 0, tonumber(filled_at)
+            return resized(tonumber(level), tonumber(before), capacity),
+                tonumber(carry) or 0, tonumber(filled_at)
         end
     end
     return capacity, 0, now, true
@@ -48,7 +50,7 @@ local function write(key, level, carry, filled_at, capacity, refill, period)
         -- Up to a millisecond is lost when Redis rounds its clock.
         ms = floor(wait / 1000) + 2
     end
-    local value = string.format('%.0f %.0f', level, filled_at)
+    local value = string.format('%.0f %.0f %.0f', level, filled_at, capacity)
     if carry > 0 then value = value .. string.format(' %.0f', carry) end
     redis.call('SET', key, value, 'PX', string.format('%.0f', ms))
 end

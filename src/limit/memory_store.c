@@ -18,7 +18,7 @@
  * paid for by an earlier charge; at most CORRECTIONS_MAX are made at a time,
  * so that nobody holds the lock for long.
  *
- * A slot names its key by a keyed 128-bit fingerprint: 48 bytes a bucket
+ * A slot names its key by a keyed 128-bit fingerprint: 56 bytes a bucket
  * however long the key, 16 more for the heap and 8 for its share of heads[]
  * (a uthash handle alone takes 56, and the key comes on top). All three
  * arrays have their final size from the start. calloc() of that size is
@@ -44,12 +44,13 @@
 struct slot {
     struct fingerprint key;
     int64_t level_utok;
+    int64_t capacity_utok; /* when the level was written */
     mono_us filled_at;
     mono_us full_at;
     uint32_t carry; /* below the longest period in seconds, 8.64e7 */
     uint32_t next;  /* in its chain */
 };
-_Static_assert(sizeof(struct slot) == 48, "the bytes a bucket takes");
+_Static_assert(sizeof(struct slot) == 56, "the bytes a bucket takes");
 
 struct due {
     mono_us full_at; /* at most what the slot says, unless it was refunded */
@@ -251,6 +252,7 @@ static struct slot *load(struct limit_shared *s, const struct fingerprint *key,
         return NULL;
     }
     *b = (struct limit_bucket){slot->level_utok, slot->carry, slot->filled_at};
+    limit_bucket_resize(b, slot->capacity_utok, r);
     limit_bucket_refill(b, r, now);
     return slot;
 }
@@ -266,6 +268,7 @@ static void store(struct limit_shared *s, const struct fingerprint *key,
     if (slot == NULL)
         slot = insert(s, key, full, now);
     slot->level_utok = b->level_utok;
+    slot->capacity_utok = r->capacity_utok;
     slot->carry = (uint32_t)b->carry;
     slot->filled_at = b->filled_at;
     slot->full_at = full;

@@ -182,11 +182,13 @@ START_TEST(a_changed_capacity_applies_to_live_buckets)
     struct limit_verdict v;
 
     ck_assert(take(s, &c));
-    c.rate.capacity_utok = 2 * LIMIT_UTOK;
+    c.rate.capacity_utok = 2 * LIMIT_UTOK; /* what is above is cut */
     ck_assert(take(s, &c));
     ck_assert(take(s, &c));
     ck_assert(!take(s, &c));
-    c.rate.capacity_utok = 100 * LIMIT_UTOK;
+    c.rate.capacity_utok = 5 * LIMIT_UTOK; /* the difference, and no more */
+    for (int i = 0; i < 3; i++)
+        ck_assert(take(s, &c));
     ck_assert_int_eq(limit_shared_decide(s, LIMIT_TAKE, &c, 1, &v),
                      STATUS_LIMITED);
     limit_shared_free(s);
