@@ -82,7 +82,7 @@ void capture_begin(struct schema_run *run, struct frame *f)
                        canon_open(&run->capture,
                                   f->is_object ? CANON_OBJECT : CANON_ARRAY,
                                   &f->capture_at));
-    for (i = 0; !f->is_object && !f->unique && i < f->inst_count; i++)
+    for (i = 0; !f->is_object && !f->unique && i < f->layout->inst_count; i++)
         if (f->insts[i].node->array && f->insts[i].node->array->is_unique)
             f->unique = run_alloc(run, sizeof(*f->unique));
 }
@@ -117,7 +117,7 @@ static void unique_violate(struct schema_run *run, struct frame *f,
     uint32_t i;
 
     f->unique->is_settled = true;
-    for (i = 0; i < f->inst_count; i++) {
+    for (i = 0; i < f->layout->inst_count; i++) {
         struct inst *inst = &f->insts[i];
 
         if (!inst->is_live || inst->is_dead || !inst->node->array ||

@@ -268,11 +268,6 @@ void check_composite(struct schema_run *run, struct inst *inst,
     }
 }
 
-static bool has_bit(const struct inst *inst, uint32_t bit)
-{
-    return inst->seen[bit / 64] >> (bit % 64) & 1;
-}
-
 static void check_required(struct schema_run *run, struct inst *inst,
                            uint32_t depth)
 {
@@ -280,7 +275,8 @@ static void check_required(struct schema_run *run, struct inst *inst,
     uint32_t i;
 
     for (i = 0; i * 64 < o->bits; i++) {
-        uint64_t missing = o->required[i] & ~inst->seen[i];
+        uint64_t seen = i == 0 ? inst->seen : inst->seen_more[i - 1];
+        uint64_t missing = o->required[i] & ~seen;
 
         for (; missing != 0; missing &= missing - 1) {
             uint32_t bit = i * 64 + (uint32_t)__builtin_ctzll(missing);
@@ -300,10 +296,10 @@ static void check_dependents(struct schema_run *run, struct inst *inst,
     for (i = 0; i < o->dependent_count; i++) {
         const struct dependent *d = &o->dependents[i];
 
-        if (!has_bit(inst, d->bit))
+        if (!inst_has_seen(inst, d->bit))
             continue;
         for (k = 0; k < d->count; k++)
-            if (!has_bit(inst, d->needs[k]))
+            if (!inst_has_seen(inst, d->needs[k]))
                 violate(run, inst, depth, "dependentRequired",
                         "lacks the member \"%s\", which goes with \"%s\"",
                         o->by_bit[d->needs[k]]->name.text.data,

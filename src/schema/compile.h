@@ -64,6 +64,7 @@ struct schema_set {
     struct pattern **patterns;
     uint32_t pattern_count, patterns_size;
     size_t closure_entries;
+    struct layouts *layouts; /* layout.c */
     uint32_t search;
     /* The document that the memo is about. */
     const struct json_document *doc;

@@ -7,6 +7,7 @@
  */
 #include "base/check.h"
 #include "schema/compile.h"
+#include "schema/machine.h"
 
 static void place_add(struct compiler *c, struct build *b,
                       const struct json_value *v, uint32_t bit)
@@ -28,6 +29,11 @@ static void place_list(struct compiler *c, struct build *b, const char *name)
         return;
     if (v->type != JSON_ARRAY || v->count == 0) {
         compile_problem(c, b, v, "\"%s\" must be an array of schemas", name);
+        return;
+    }
+    if (v->count > BRANCHES_MAX) {
+        compile_problem(c, b, v, "\"%s\" has more than %d schemas", name,
+                        BRANCHES_MAX);
         return;
     }
     for (i = 0; i < v->count; i++)

@@ -152,7 +152,7 @@ void decoration_end(struct schema_run *run, struct inst *inst,
 {
     const struct node_decorations *d = inst->node->decorations;
     struct decorations_state *s = inst->extra->decorations;
-    uint32_t seen = (uint32_t)*inst->seen;
+    uint32_t seen = (uint32_t)inst->seen;
     char suffix[POINTER_MAX];
 
     s->items++;

@@ -27,7 +27,7 @@ bool extra_begin(struct schema_run *run, struct frame *f, struct inst *inst)
     inst->extra = x;
     return (!parts || parts_begin(run, x)) &&
            (!decorations || decorations_begin(run, x)) &&
-           (!unevaluated || unevaluated_begin(run, x, inst));
+           (!unevaluated || unevaluated_begin(run, x, f, inst));
 }
 
 void extras_release(struct schema_run *run, struct frame *f)

@@ -3,93 +3,177 @@
  * schema/frame.c - an array or object begins and ends.
  *
  * What lies on the stack between a frame's mark and the next one is its own:
- * units, insts, links. Whatever it owns elsewhere is named in struct frame
- * and goes in frame_end(), or with frames_release() when the run ends early.
+ * insts, and where no layout was known in advance, that too. Whatever it owns
+ * elsewhere is named in struct frame and goes in frame_end(), or with
+ * frames_release() when the run ends early.
  */
 #include <string.h>
 
 #include "base/check.h"
 #include "schema/machine.h"
 
-/* Does a value that is no scalar concern this duty? Says so where a false
- * schema forbids it. */
-static bool duty_applies(struct schema_run *run, const struct duty *d)
+/* ---- a layout for duties that were collected ---- */
+
+/* Probes for scalars see nothing of an array or object. */
+static bool duty_lays_out(const struct duty *d)
 {
-    if (!d->parent->is_live || d->parent->is_dead)
-        return false;
     switch (d->node->kind) {
-    case NODE_FALSE:
-        if (d->role != ROLE_VALUE)
-            return true;
-        violate(run, d->parent, run->depth, d->keyword, "is not allowed here");
-        return false;
     case NODE_PART_KIND:
     case NODE_PART_URL:
     case NODE_DECORATED_TEXT:
     case NODE_DECORATION_BOUND:
-        return false; /* they look at scalars */
+        return false;
+    case NODE_FALSE:
+        return d->role != ROLE_VALUE;
     default:
         return true;
     }
 }
 
 /* A node is laid out once, but for probes, which belong to one asker. */
-static struct unit *unit_for(struct schema_run *run, struct frame *f,
-                             const struct node *node)
+static uint32_t unit_at(struct layout *l, struct unit *units,
+                        const struct node *node)
 {
     const struct closure *c = node->closure;
-    struct unit *u;
     uint32_t i;
 
-    for (i = 0; i < f->unit_count && node->kind == NODE_PLAIN; i++)
-        if (f->units[i].closure == c)
-            return &f->units[i];
-    u = &f->units[f->unit_count++];
-    unit_init(run, u, c, f->insts + f->inst_count);
-    f->inst_count += c->count;
-    f->has_unevaluated |= c->has_unevaluated;
-    f->has_values |= c->has_values;
-    f->has_hooks |= c->has_hooks;
-    f->has_unique |= c->has_unique;
-    return u;
+    for (i = 0; i < l->unit_count && node->kind == NODE_PLAIN; i++)
+        if (units[i].closure == c)
+            return units[i].at;
+    units[l->unit_count++] = (struct unit){c, l->inst_count};
+    l->inst_count += c->count;
+    l->has_places |= c->count > 1;
+    l->has_false |= c->has_false;
+    l->has_values |= c->has_values;
+    l->has_hooks |= c->has_hooks;
+    l->has_unique |= c->has_unique;
+    l->has_unevaluated |= c->has_unevaluated;
+    l->has_wide |= c->has_wide;
+    return units[l->unit_count - 1].at;
 }
 
-/* Duties become units; one that somebody waits for is linked. */
-static bool units_lay_out(struct schema_run *run, struct frame *f)
+static const struct layout *layout_collect(struct schema_run *run,
+                                           struct frame *f,
+                                           const struct child *child)
 {
+    struct layout *l = stack_alloc(run, sizeof(*l));
+    struct unit *units = stack_alloc(run, child->duty_count * sizeof(*units));
+    struct link *links = stack_alloc(run, child->duty_count * sizeof(*links));
+    struct inst *insts;
     uint32_t i, n = 0;
-    size_t insts = 0;
 
-    for (i = 0; i < run->duty_count; i++) {
-        if (!duty_applies(run, &run->duties[i]))
+    if (!l || !units || !links)
+        return NULL;
+    memset(l, 0, sizeof(*l));
+    for (i = 0; i < child->duty_count; i++) {
+        const struct duty *d = &child->duties[i];
+
+        if (duty_lays_out(d))
+            links[n++] = (struct link){d->node->kind == NODE_FALSE
+                                           ? LINK_FAILED
+                                           : unit_at(l, units, d->node),
+                                       d->asker, d->role};
+    }
+    insts = stack_alloc(run, l->inst_count * sizeof(*insts));
+    if (!insts)
+        return NULL;
+    for (i = 0; i < l->unit_count; i++)
+        memcpy(insts + units[i].at,
+               units[i].closure->settled[settled_for(f->is_object)],
+               units[i].closure->count * sizeof(*insts));
+    l->has_max = true; /* or not: they are asked */
+    l->units = units;
+    f->insts = insts;
+    f->links = links;
+    f->link_count = n;
+    return l;
+}
+
+/* ---- the beginning ---- */
+
+/* Members past the 64th: a bit for each. */
+static bool wide_begin(struct schema_run *run, struct frame *f)
+{
+    uint32_t i;
+
+    for (i = 0; i < f->layout->inst_count; i++) {
+        const struct node_object *o = f->insts[i].node->object;
+        size_t bytes;
+
+        if (!o || o->bits <= 64)
             continue;
-        if (run->duties[i].node->closure)
-            insts += run->duties[i].node->closure->count;
-        run->duties[n++] = run->duties[i];
+        bytes = (o->bits - 1) / 64 * sizeof(uint64_t);
+        f->insts[i].seen_more = stack_alloc(run, bytes);
+        if (!f->insts[i].seen_more)
+            return false;
+        memset(f->insts[i].seen_more, 0, bytes);
     }
-    if (n == 0)
-        return true;
-    f->units = stack_alloc(run, n * sizeof(*f->units));
-    f->links = stack_alloc(run, n * sizeof(*f->links));
-    f->insts = stack_alloc(run, insts * sizeof(*f->insts));
-    if (!f->units || !f->links || !f->insts)
-        return false;
-    for (i = 0; i < n; i++) {
-        const struct duty *d = &run->duties[i];
-        struct inst *root = NULL;
+    return true;
+}
 
-        if (d->node->kind != NODE_FALSE) {
-            root = unit_for(run, f, d->node)->insts;
-            root->uses |= d->role == ROLE_VALUE ? d->parent->uses : 0;
-            root->mode |=
-                d->role == ROLE_VALUE ? d->parent->mode : MODE_VERDICT;
-            if (d->node->kind != NODE_PLAIN)
-                root->extra = d->parent->extra;
-        }
-        if (d->role != ROLE_VALUE || d->parent->mode)
-            f->links[f->link_count++] = (struct link){root, d->parent, d->role};
+static bool insts_begin(struct schema_run *run, struct frame *f,
+                        const struct child *child)
+{
+    const struct layout *l = child->layout;
+
+    if (l) {
+        f->insts = stack_alloc(run, l->inst_count * sizeof(*f->insts));
+        if (!f->insts)
+            return false;
+        memcpy(f->insts, l->settled[settled_for(f->is_object)],
+               l->inst_count * sizeof(*f->insts));
+        f->links = child->links;
+        f->link_count = child->link_count;
+    } else {
+        l = layout_collect(run, f, child);
+        if (!l)
+            return false;
     }
-    return run->status == STATUS_OK;
+    f->layout = l;
+    return !l->has_wide || wide_begin(run, f);
+}
+
+/* A value that is no scalar where none may be. */
+static void false_begin(struct schema_run *run, const struct frame *f,
+                        const struct child *child)
+{
+    uint32_t i;
+
+    for (i = 0; i < child->duty_count; i++) {
+        const struct duty *d = &child->duties[i];
+        struct inst *asker = &f->askers[d->asker];
+
+        if (d->node->kind == NODE_FALSE && d->role == ROLE_VALUE &&
+            inst_is_at_work(asker))
+            violate(run, asker, run->depth, d->keyword, "is not allowed here");
+    }
+}
+
+/* Roots learn who asks. */
+static void links_begin(struct frame *f)
+{
+    uint32_t i;
+
+    for (i = 0; i < f->link_count; i++) {
+        const struct link *l = &f->links[i];
+        const struct inst *asker = &f->askers[l->asker];
+        struct inst *root = &f->insts[l->root];
+
+        if (!inst_is_at_work(asker))
+            continue;
+        f->has_waiting |= l->role != ROLE_VALUE || asker->mode;
+        if (l->root == LINK_FAILED)
+            continue;
+        root->is_live = true;
+        if (l->role == ROLE_VALUE) {
+            root->uses |= asker->uses;
+            root->mode |= asker->mode;
+        } else {
+            root->mode |= MODE_VERDICT;
+        }
+        if (root->node->kind != NODE_PLAIN)
+            root->extra = asker->extra;
+    }
 }
 
 /* Probes and whoever needs more than an inst. */
@@ -97,10 +181,10 @@ static bool hooks_begin(struct schema_run *run, struct frame *f)
 {
     uint32_t i;
 
-    for (i = 0; i < f->inst_count; i++) {
+    for (i = 0; i < f->layout->inst_count; i++) {
         struct inst *inst = &f->insts[i];
 
-        if (!inst->node->has_hooks)
+        if (!inst->node->has_hooks || !inst->is_live)
             continue;
         if (inst->node->kind == NODE_PART)
             part_begin(inst);
@@ -112,10 +196,27 @@ static bool hooks_begin(struct schema_run *run, struct frame *f)
     return true;
 }
 
+static void units_begin(struct schema_run *run, struct frame *f,
+                        enum json_type type, uint32_t depth)
+{
+    const struct layout *l = f->layout;
+    uint32_t i;
+
+    if (l->has_places || l->has_false)
+        for (i = 0; i < l->unit_count; i++)
+            unit_begin_settled(run, &f->insts[l->units[i].at], f->is_object,
+                               depth);
+    for (i = 0; i < l->inst_count; i++)
+        if (!(f->insts[i].node->types & NODE_TYPE(type)) &&
+            f->insts[i].is_live && f->insts[i].node->kind != NODE_FALSE)
+            violate_type(run, f->insts[i].node, &f->insts[i], type, depth);
+}
+
 void frame_begin(struct schema_run *run, bool is_object)
 {
     enum json_type type = is_object ? JSON_OBJECT : JSON_ARRAY;
-    uint32_t i, depth = run->depth;
+    const struct child *child = run->child;
+    uint32_t depth = run->depth;
     struct frame *f;
 
     if (!run_reserve(run, &run->frames, &run->frames_size, depth + 1,
@@ -127,21 +228,26 @@ void frame_begin(struct schema_run *run, bool is_object)
     f->mark = stack_mark(run);
     f->tap = run->tap;
     f->prints_at = run->print_count;
-    if (depth > 0)
+    f->askers = run->root_askers;
+    if (depth > 0) {
         f->key_at = f[-1].key_at + f[-1].key_len;
-    if (!units_lay_out(run, f))
+        f->askers = f[-1].insts;
+    }
+    if (child->has_false)
+        false_begin(run, f, child);
+    if (!insts_begin(run, f, child))
         return;
-    for (i = 0; i < f->unit_count; i++)
-        unit_begin(run, &f->units[i], NODE_TYPE(type), depth);
-    for (i = 0; i < f->inst_count; i++)
-        if (!(f->insts[i].node->types & NODE_TYPE(type)) &&
-            f->insts[i].is_live && f->insts[i].node->kind != NODE_FALSE)
-            violate_type(run, f->insts[i].node, &f->insts[i], type, depth);
+    links_begin(f);
+    units_begin(run, f, type, depth);
     run->depth++;
-    if (f->has_hooks && !hooks_begin(run, f))
+    if (f->layout->has_hooks && !hooks_begin(run, f))
         return;
-    if (run->captured > 0 || f->has_values || (f->has_unique && !is_object))
+    if (run->captured > 0 || f->layout->has_values ||
+        (f->layout->has_unique && !is_object))
         capture_begin(run, f);
+    if (f->layout->has_unevaluated)
+        f->marks = stack_alloc(run, (f->layout->inst_count + 63) / 64 *
+                                        sizeof(uint64_t));
 }
 
 /* ---- the end ---- */
@@ -176,11 +282,11 @@ static void insts_end(struct schema_run *run, struct frame *f,
     unsigned bits = NODE_TYPE(f->is_object ? JSON_OBJECT : JSON_ARRAY);
     uint32_t i;
 
-    for (i = 0; i < f->inst_count; i++) {
+    for (i = 0; i < f->layout->inst_count; i++) {
         struct inst *inst = &f->insts[i];
         const struct node *node = inst->node;
 
-        if (!inst->is_live || inst->is_dead)
+        if (!inst_is_at_work(inst))
             continue;
         if (f->is_object && node->object)
             check_object_end(run, inst, f, depth);
@@ -193,11 +299,26 @@ static void insts_end(struct schema_run *run, struct frame *f,
     }
 }
 
+static void links_end(struct schema_run *run, struct frame *f, uint32_t depth)
+{
+    uint32_t i;
+
+    for (i = 0; i < f->link_count; i++) {
+        const struct link *l = &f->links[i];
+        struct inst *asker = &f->askers[l->asker];
+
+        if (inst_is_at_work(asker) && (l->role != ROLE_VALUE || asker->mode))
+            unit_deliver(run,
+                         l->root == LINK_FAILED ? NULL : &f->insts[l->root],
+                         asker, l->role, depth);
+    }
+}
+
 static void frame_release(struct schema_run *run, struct frame *f)
 {
     uint32_t i;
 
-    for (i = 0; run->holds > 0 && i < f->inst_count; i++)
+    for (i = 0; run->holds > 0 && i < f->layout->inst_count; i++)
         hold_drop(run, &f->insts[i]);
     if (f->extras)
         extras_release(run, f);
@@ -210,17 +331,18 @@ static void frame_release(struct schema_run *run, struct frame *f)
 void frame_end(struct schema_run *run)
 {
     struct frame *f = &run->frames[run->depth - 1];
+    const struct layout *l = f->layout;
     uint32_t i, depth = run->depth - 1;
     struct text canonical = {0};
 
     if (f->is_captured)
         canonical = capture_close(run, f);
     insts_end(run, f, canonical, depth);
-    for (i = 0; i < f->unit_count; i++)
-        if (f->units[i].closure->count > 1 || f->has_unevaluated)
-            unit_resolve(run, &f->units[i], depth);
-    for (i = 0; i < f->link_count; i++)
-        unit_deliver(run, &f->links[i], depth);
+    if (l->has_places || l->has_unevaluated)
+        for (i = 0; i < l->unit_count; i++)
+            unit_resolve(run, f, &f->insts[l->units[i].at], depth);
+    if (f->has_waiting)
+        links_end(run, f, depth);
     if (f->is_captured)
         capture_end(run, f);
     frame_release(run, f);

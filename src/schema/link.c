@@ -10,10 +10,6 @@
 #include "schema/compile.h"
 #include "schema/machine.h"
 
-/* Closures beyond this many entries in all are laid out when they are used:
- * a schema so large is rather slower than in memory twice. */
-#define READY_ENTRIES_MAX 20000
-
 enum color { COLOR_WHITE, COLOR_GREY, COLOR_BLACK };
 
 struct list {
@@ -219,17 +215,18 @@ static void link_closure(struct compiler *c, struct build *b)
 
         if (!entry_fill(c, &closure->entries[i], e))
             return;
+        closure->has_false |= e->node.kind == NODE_FALSE;
+        closure->has_wide |= e->object && e->object->bits > 64;
         closure->has_values |= has_composites(&e->node);
         closure->has_hooks |= e->node.has_hooks;
-        closure->has_false |= e->node.kind == NODE_FALSE;
         closure->has_unique |= e->array && e->array->is_unique;
         closure->has_unevaluated |= (e->object && e->object->has_unevaluated) ||
                                     (e->array && e->array->has_unevaluated);
     }
-    if (c->set->closure_entries < READY_ENTRIES_MAX &&
-        !closure_make_ready(&c->set->arena, closure))
+    if (closure_lay_out(&c->set->arena, closure))
+        b->node.closure = closure;
+    else
         c->status = STATUS_NO_MEMORY;
-    b->node.closure = closure;
 }
 
 void link_all(struct compiler *c, struct build *root)

@@ -12,10 +12,10 @@
  *     frame 2  object   insts: part, text, media, url, attachment
  *
  * What a child value has to satisfy are *duties*: a node, and the inst that
- * asks for it. They are collected from all insts of the top frame when a
- * member's key or an item's first event arrives. A scalar does them on the
- * spot; an array or object becomes a frame, each distinct node of its duties
- * a unit (a closure laid out as insts).
+ * asks for it. When a member's key or an item's first event arrives they are
+ * looked up in the frame's layout (layout.h), or collected from its insts. A
+ * scalar does them on the spot; an array or object becomes a frame, each
+ * distinct node of its duties a unit (a closure laid out as insts).
  *
  * What an inst finds wrong goes one or more of three ways:
  *   uses    it holds for the plan's use i for certain (bit i): recorded;
@@ -35,7 +35,7 @@
 #include <setjmp.h>
 #include <yajl/yajl_parse.h>
 
-#include "schema/node.h"
+#include "schema/layout.h"
 #include "schema/run.h"
 #include "schema/scan.h"
 
@@ -66,50 +66,53 @@ struct hold {
 #define MODE_VERDICT 2u
 
 struct inst {
-    const struct node *node; /* NULL: stands for whoever asks */
-    struct unit *unit;
+    const struct node *node;       /* NULL: stands for whoever asks */
+    const struct closure *closure; /* of its unit */
     uint64_t uses;
-    uint64_t *seen;      /* members that came, by their bit */
-    uint64_t seen_first; /* where `seen` points, unless there are more */
-    uint64_t contains;   /* items that did match */
+    union {
+        uint64_t seen;     /* objects: members that came, by their bit */
+        uint64_t contains; /* arrays: items that did match */
+    };
+    uint64_t *seen_more; /* bits from 64 on; NULL unless there are some */
     struct hold *hold;   /* owned */
     struct extra *extra; /* the frame's, or that of the inst which asked */
+    uint32_t at;         /* in the closure; the unit's root is at 0 */
     uint8_t mode;
     bool failed;
     bool is_live;             /* reached from the unit's root */
     bool is_dead;             /* failed, and nothing more needs to be known */
-    int32_t decided[GROUPS];  /* the only branch left, or NO_BRANCH */
-    int32_t selected[GROUPS]; /* the branch a selector named, NO_BRANCH when
+    int16_t decided[GROUPS];  /* the only branch left, or NO_BRANCH */
+    int16_t selected[GROUPS]; /* the branch a selector named, NO_BRANCH when
                                * it named none, NOT_SEEN until it came */
 };
 #define NO_BRANCH (-1)
 #define NOT_SEEN (-2)
+#define BRANCHES_MAX INT16_MAX
 
-struct unit {
-    const struct closure *closure;
-    struct inst *insts;
-    uint64_t *marks; /* who evaluated the current child; see unevaluated.c */
-};
+static inline bool inst_is_at_work(const struct inst *inst)
+{
+    return inst->is_live && !inst->is_dead;
+}
 
-enum role {
-    ROLE_VALUE,       /* the asking inst fails with it */
-    ROLE_CONTAINS,    /* it counts when it passes */
-    ROLE_UNEVALUATED, /* it may count when it fails */
-};
+static inline bool inst_has_seen(const struct inst *inst, uint32_t bit)
+{
+    return (bit < 64 ? inst->seen : inst->seen_more[bit / 64 - 1]) >>
+               (bit % 64) &
+           1;
+}
 
-struct duty {
-    const struct node *node;
-    struct inst *parent;
-    const char *keyword; /* that asked; the rule when node is NODE_FALSE */
-    uint8_t role;
-};
+/* As every inst begins, but for its node and place. */
+static inline struct inst inst_blank(void)
+{
+    return (struct inst){.decided = {NO_BRANCH, NO_BRANCH},
+                         .selected = {NOT_SEEN, NOT_SEEN}};
+}
 
-/* A duty whose value is open, for when it ends. */
-struct link {
-    struct inst *root;
-    struct inst *parent;
-    uint8_t role;
-};
+/* Stands for one that only wants to know whether a value passes. */
+static inline struct inst inst_asker(void)
+{
+    return (struct inst){.mode = MODE_VERDICT, .is_live = true};
+}
 
 struct stack_mark {
     struct chunk *chunk;
@@ -117,19 +120,16 @@ struct stack_mark {
 };
 
 struct frame {
-    struct inst *insts; /* of all units, one behind the other */
-    struct unit *units;
-    struct link *links;
-    uint32_t inst_count, unit_count, link_count;
+    const struct layout *layout;
+    struct inst *insts;
+    struct inst *askers; /* insts of the frame above */
+    const struct link *links;
+    uint32_t link_count;
     bool is_object;
     bool is_captured;
-    bool has_values;      /* some inst compares the whole value */
-    bool has_hooks;       /* some inst is more than an inst */
-    bool has_unique;      /* some inst's items must differ */
-    bool has_unevaluated; /* some unit wants marks */
+    bool has_waiting; /* some asker of `links` wants to be told */
     struct stack_mark mark;
-    struct extra *extras; /* owned, a list */
-    uint64_t count;       /* members or items that began */
+    uint64_t count; /* members or items that began */
     /* The current member. */
     uint32_t key_at, key_len;      /* in the run's path; may be cut */
     const struct text *known_name; /* as a schema names it, or NULL */
@@ -137,6 +137,8 @@ struct frame {
     uint32_t prints_at;
     struct print_set *set;
     const struct tap_node *tap;
+    struct extra *extras;  /* owned, a list */
+    uint64_t *marks;       /* insts that evaluated the current child */
     size_t capture_at;     /* where the value's encoding begins */
     struct unique *unique; /* owned */
 };
@@ -166,11 +168,6 @@ struct scalar {
 struct chunk {
     _Alignas(16) struct chunk *next; /* larger, or NULL */
     size_t size;                     /* of the bytes behind this */
-};
-
-struct select {
-    struct inst *inst;
-    enum group group;
 };
 
 #define PATH_SIZE (2 * POINTER_MAX)
@@ -205,12 +202,14 @@ struct schema_run {
     struct chunk *chunk; /* where the stack's top is */
     size_t chunk_used;
 
-    /* For the child value that comes next. */
-    struct duty *duties;
-    uint32_t duty_count, duties_size;
-    struct select *selects;
-    uint32_t select_count, selects_size;
+    /* The child value that comes next: one of the layout's, or `collected`
+     * with its lists below. */
+    const struct child *child;
     const struct tap_node *tap;
+    struct child collected;
+    struct duty *duties;
+    struct select *selects;
+    uint32_t duties_size, selects_size;
 
     struct name_print *prints;
     uint32_t print_count, prints_size;
@@ -235,7 +234,7 @@ struct schema_run {
     bool is_capture_lost;  /* it grew past its cap */
 
     struct pattern_budget budget;
-    struct inst *root_insts; /* who asks for the plan's roots */
+    struct inst *root_askers; /* who asks for the plan's roots */
 
     /* Not zeroed from here on. Where the lists above begin: */
     struct frame first_frames[FIRST_FRAMES];
@@ -349,26 +348,34 @@ bool pattern_holds(struct schema_run *run, const struct pattern *p,
 
 /* ---- unit.c ---- */
 
-/* How values of the type begin with `closure`; see `ready`. False when out
- * of memory. */
-bool closure_make_ready(struct arena *arena, struct closure *closure);
-/* Begin to lay out `closure` at `insts` (its root has uses, mode and extra
- * set by the caller afterwards; then unit_begin()). */
-void unit_init(struct schema_run *run, struct unit *u,
-               const struct closure *closure, struct inst *insts);
-/* A value of these type bits begins. */
-void unit_begin(struct schema_run *run, struct unit *u, unsigned bits,
+/* Which of a closure's or a layout's settled insts. */
+static inline int settled_for(bool is_object)
+{
+    return is_object ? 1 : 0;
+}
+
+/* Work out closure->insts and ->settled. False when out of memory. */
+bool closure_lay_out(struct arena *arena, struct closure *closure);
+/* A value of this type begins with a root whose insts were copied settled,
+ * and which has been told who asks. */
+void unit_begin_settled(struct schema_run *run, struct inst *root,
+                        bool is_object, uint32_t depth);
+/* A value of these type bits begins; `root` has been told who asks. */
+void unit_begin(struct schema_run *run, struct inst *root, unsigned bits,
                 uint32_t depth);
 /* A selector's member came with this value; NULL: no string. */
-void unit_select(struct schema_run *run, const struct select *select,
+void unit_select(struct schema_run *run, struct inst *inst, enum group g,
                  const struct scalar *s);
 /* The value has ended: combine the verdicts, last to first. */
-void unit_resolve(struct schema_run *run, struct unit *u, uint32_t depth);
-/* Tell the one who asked; the value is `depth` frames down. */
-void unit_deliver(struct schema_run *run, const struct link *l, uint32_t depth);
+void unit_resolve(struct schema_run *run, struct frame *f, struct inst *root,
+                  uint32_t depth);
+/* Tell the one who asked for a value `depth` frames down; `root` is NULL
+ * where a false schema was asked for. */
+void unit_deliver(struct schema_run *run, struct inst *root, struct inst *asker,
+                  enum role role, uint32_t depth);
 /* Do a duty with a scalar, whatever the node. */
 void unit_scalar(struct schema_run *run, const struct duty *d,
-                 struct scalar *s);
+                 struct inst *asker, struct scalar *s);
 bool node_passes_scalar(struct schema_run *run, const struct node *node,
                         struct scalar *s);
 
@@ -392,15 +399,9 @@ bool machine_scalar(struct schema_run *run, struct scalar *s);
 bool machine_key(struct schema_run *run, struct text key);
 bool machine_begin(struct schema_run *run, bool is_object);
 bool machine_end(struct schema_run *run);
-static inline void duty_add(struct schema_run *run, const struct node *node,
-                            struct inst *parent, const char *keyword,
-                            enum role role)
-{
-    if (run_reserve(run, &run->duties, &run->duties_size, run->duty_count + 1,
-                    sizeof(*run->duties)))
-        run->duties[run->duty_count++] =
-            (struct duty){node, parent, keyword, (uint8_t)role};
-}
+/* To `collected`. */
+void duty_add(struct schema_run *run, const struct node *node, uint32_t asker,
+              const char *keyword, enum role role);
 
 /* ---- capture.c ---- */
 
@@ -443,15 +444,16 @@ void decoration_scalar(struct schema_run *run, const struct node *node,
                        struct inst *parent, const struct scalar *s);
 
 bool unevaluated_begin(struct schema_run *run, struct extra *x,
-                       struct inst *inst);
+                       const struct frame *f, struct inst *inst);
 void unevaluated_release(struct schema_run *run, struct extra *x);
 /* `inst` evaluated the current child. */
-void unevaluated_mark(struct inst *inst);
+void unevaluated_mark(struct frame *f, const struct inst *inst);
 /* All insts have seen the current child, and it is marked. */
-void unevaluated_child(struct schema_run *run, struct unit *u, bool is_object);
+void unevaluated_child(struct schema_run *run, struct frame *f);
 /* How the child did with the keyword's schema. */
-void unevaluated_result(struct schema_run *run, struct inst *inst, bool failed,
-                        const struct frame *f, uint32_t depth);
-void unevaluated_end(struct schema_run *run, struct inst *inst);
+void unevaluated_result(struct schema_run *run, struct frame *f,
+                        struct inst *inst, bool failed, uint32_t depth);
+void unevaluated_end(struct schema_run *run, const struct frame *f,
+                     struct inst *inst);
 
 #endif

@@ -63,6 +63,7 @@ enum node_kind {
 };
 
 struct node;
+struct inst;
 
 /* ---- values: "enum", "const" ---- */
 
@@ -211,17 +212,18 @@ struct closure_entry {
     const struct node *node;
     const uint32_t *children; /* index in the closure of each place's node */
 };
-struct inst; /* machine.h */
 struct closure {
     uint32_t count;
+    bool has_false;       /* some node is NODE_FALSE */
+    bool has_wide;        /* some node counts more than 64 members */
     bool has_unevaluated; /* some node looks at what others evaluated */
     bool has_values;      /* some node compares arrays or objects */
     bool has_hooks;       /* some node has */
-    bool has_false;       /* some node is NODE_FALSE */
     bool has_unique;      /* some node wants items to differ */
-    /* How an array, an object begins with it, for somebody for certain, laid
-     * out beforehand; or NULL. See unit.c. */
-    const struct inst *ready[2];
+    /* Its insts (machine.h) to be copied: blank, and as an array, an object
+     * begins with it for somebody for certain, once unit_settle() has seen
+     * them; see unit.c. */
+    const struct inst *insts, *settled[2];
     struct closure_entry entries[];
 };
 
@@ -272,13 +274,9 @@ struct tap_node {
     int text_tap, count_tap;    /* index in the plan, or -1 */
 };
 
-struct plan_root {
-    const struct node *node; /* NULL: anything */
-    uint64_t uses;           /* who asks for it, as bits */
-};
-
 struct schema_plan {
-    struct plan_root *roots; /* one for each distinct node */
+    const struct child *root; /* what the body must satisfy; layout.h */
+    uint64_t *root_uses;      /* who asks for each distinct node, as bits */
     size_t root_count;
     size_t use_count;
     const struct tap_node *taps; /* the body; NULL without taps */

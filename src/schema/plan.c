@@ -8,19 +8,59 @@
  */
 #include "base/check.h"
 #include "schema/compile.h"
+#include "schema/layout.h"
 
-static void roots_add(struct schema_plan *plan, const struct node *node,
-                      uint64_t bit)
+/* The body's duties, and who asks: an asker for each distinct node. */
+struct roots {
+    const struct node *nodes[SCHEMA_USES_MAX];
+    uint64_t uses[SCHEMA_USES_MAX];
+    size_t count;
+};
+
+static void roots_add(struct roots *r, const struct node *node, uint64_t bit)
 {
     size_t i;
 
-    for (i = 0; i < plan->root_count; i++) {
-        if (plan->roots[i].node == node) {
-            plan->roots[i].uses |= bit;
-            return;
-        }
+    for (i = 0; i < r->count && r->nodes[i] != node; i++)
+        continue;
+    if (i == r->count) {
+        r->nodes[r->count++] = node;
+        r->uses[i] = 0;
     }
-    plan->roots[plan->root_count++] = (struct plan_root){node, bit};
+    r->uses[i] |= bit;
+}
+
+static bool root_make(struct schema_set *set, struct schema_plan *plan,
+                      const struct roots *r)
+{
+    struct child *child = arena_alloc(&set->arena, sizeof(*child));
+    struct duty *duties = arena_array(&set->arena, r->count, sizeof(*duties));
+    struct link *links = arena_array(&set->arena, r->count, sizeof(*links));
+    const struct node *laid_out[SCHEMA_USES_MAX];
+    uint32_t i, at = 0;
+
+    plan->root_uses =
+        arena_array(&set->arena, r->count, sizeof(*plan->root_uses));
+    if (!child || !duties || !links || !plan->root_uses)
+        return false;
+    for (i = 0; i < r->count; i++) {
+        plan->root_uses[i] = r->uses[i];
+        duties[i] = (struct duty){r->nodes[i], "not", i, ROLE_VALUE};
+        if (r->nodes[i]->kind == NODE_FALSE) {
+            child->has_false = true;
+            continue;
+        }
+        laid_out[child->link_count] = r->nodes[i];
+        links[child->link_count++] = (struct link){at, i, ROLE_VALUE};
+        at += r->nodes[i]->closure->count;
+    }
+    child->duties = duties;
+    child->duty_count = (uint32_t)r->count;
+    child->links = links;
+    child->layout = layout_for(set, laid_out, child->link_count);
+    plan->root = child;
+    plan->root_count = r->count;
+    return child->layout && layouts_fill(set);
 }
 
 /* Types that the items of an array may have, as far as its own keywords and
@@ -121,13 +161,11 @@ const struct schema_plan *schema_plan_new(struct schema_set *set,
     struct arena *arena = &set->arena;
     struct schema_plan *plan = arena_alloc(arena, sizeof(*plan));
     struct tap_node *root = NULL;
+    struct roots roots = {.count = 0};
     size_t i;
 
     CHECK(use_count <= SCHEMA_USES_MAX && tap_count <= SCHEMA_TAPS_MAX);
     if (!plan)
-        return NULL;
-    plan->roots = arena_array(arena, use_count, sizeof(*plan->roots));
-    if (!plan->roots)
         return NULL;
     plan->use_count = use_count;
     plan->types = plan->item_types = NODE_ANY_TYPE;
@@ -137,8 +175,10 @@ const struct schema_plan *schema_plan_new(struct schema_set *set,
         plan->types &= schema_types(uses[i].schema);
         plan->item_types &= item_types(node);
         if (node)
-            roots_add(plan, node, (uint64_t)1 << i);
+            roots_add(&roots, node, (uint64_t)1 << i);
     }
+    if (!root_make(set, plan, &roots))
+        return NULL;
     if (tap_count > 0) {
         root = tap_new(arena);
         if (!root)

@@ -169,13 +169,14 @@ static enum status run_stop(struct schema_run *run, enum status status)
 
 /* ---- life ---- */
 
-static void roots_init(struct schema_run *run)
+static void askers_init(struct schema_run *run)
 {
     size_t i;
 
     for (i = 0; i < run->plan->root_count; i++) {
-        run->root_insts[i].uses = run->plan->roots[i].uses;
-        run->root_insts[i].is_live = true;
+        run->root_askers[i] = inst_blank();
+        run->root_askers[i].uses = run->plan->root_uses[i];
+        run->root_askers[i].is_live = true;
     }
 }
 
@@ -209,14 +210,13 @@ struct schema_run *schema_run_new(const struct schema_plan *plan,
     pattern_budget_init(&run->budget, limits->pattern_steps);
     scan_init(&run->scan, &scan, run_parse, run);
     if (plan->root_count > 0) {
-        run->root_insts =
-            stack_alloc(run, plan->root_count * sizeof(*run->root_insts));
-        if (!run->root_insts) {
+        run->root_askers =
+            stack_alloc(run, plan->root_count * sizeof(*run->root_askers));
+        if (!run->root_askers) {
             schema_run_free(run);
             return NULL;
         }
-        memset(run->root_insts, 0, plan->root_count * sizeof(*run->root_insts));
-        roots_init(run);
+        askers_init(run);
     }
     return run;
 }
@@ -229,8 +229,6 @@ void schema_run_free(struct schema_run *run)
         return;
     CHECK(run->magic == RUN_MAGIC);
     frames_release(run);
-    for (i = 0; i < run->plan->root_count && run->root_insts; i++)
-        hold_drop(run, &run->root_insts[i]);
     violations_release(run);
     stack_release(run);
     memory_yajl_release(run);

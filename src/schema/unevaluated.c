@@ -59,9 +59,10 @@ static bool intersects(const uint64_t *a, const uint64_t *b, uint32_t words)
     return false;
 }
 
-static size_t place_of(const struct inst *inst)
+/* Sets are of places in the frame. */
+static size_t place_of(const struct frame *f, const struct inst *inst)
 {
-    return (size_t)(inst - inst->unit->insts);
+    return (size_t)(inst - f->insts);
 }
 
 /* ---- which insts contribute ---- */
@@ -72,8 +73,6 @@ static bool contributes(const struct inst *inst, enum place_kind kind,
                         uint32_t place, const struct inst *child,
                         bool if_passed)
 {
-    uint32_t bit = inst->node->combo->places[place].bit;
-
     if (!child->is_live || child->failed)
         return false;
     switch (kind) {
@@ -82,23 +81,24 @@ static bool contributes(const struct inst *inst, enum place_kind kind,
     case PLACE_ELSE:
         return !if_passed;
     case PLACE_DEPENDENT:
-        return has(inst->seen, bit);
+        return inst_has_seen(inst, inst->node->combo->places[place].bit);
     default:
         return true;
     }
 }
 
-static void reach_from(const struct inst *inst, enum reach reach, uint64_t *set)
+static void reach_from(const struct frame *f, const struct inst *inst,
+                       enum reach reach, uint64_t *set)
 {
-    const struct unit *u = inst->unit;
+    const struct inst *root = inst - inst->at;
     const struct combo *c = inst->node->combo;
-    const uint32_t *children = u->closure->entries[place_of(inst)].children;
+    const uint32_t *children = inst->closure->entries[inst->at].children;
     bool if_passed = false;
     int kind;
     uint32_t k;
 
     if (reach == REACH_PASSED && c->begin[PLACE_IF] < c->begin[PLACE_IF + 1]) {
-        const struct inst *i = &u->insts[children[c->begin[PLACE_IF]]];
+        const struct inst *i = &root[children[c->begin[PLACE_IF]]];
 
         if_passed = i->is_live && !i->failed;
     }
@@ -107,32 +107,33 @@ static void reach_from(const struct inst *inst, enum reach reach, uint64_t *set)
             continue;
         for (k = c->begin[kind]; k < c->begin[kind + 1]; k++)
             if (reach != REACH_PASSED ||
-                contributes(inst, (enum place_kind)kind, k,
-                            &u->insts[children[k]], if_passed))
-                add(set, children[k]);
+                contributes(inst, (enum place_kind)kind, k, &root[children[k]],
+                            if_passed))
+                add(set, place_of(f, &root[children[k]]));
     }
 }
 
 /* The insts under `from`, itself not; a closure has parents first. */
-static void reach_all(const struct inst *from, enum reach reach, uint64_t *set)
+static void reach_all(const struct frame *f, const struct inst *from,
+                      enum reach reach, uint64_t *set)
 {
-    const struct unit *u = from->unit;
-    size_t i = place_of(from);
+    const struct inst *inst = from, *end;
+    size_t own = place_of(f, from);
 
-    add(set, i);
-    for (; i < u->closure->count; i++)
-        if (has(set, i) && u->insts[i].node->combo)
-            reach_from(&u->insts[i], reach, set);
-    set[place_of(from) / 64] &= ~((uint64_t)1 << (place_of(from) % 64));
+    add(set, own);
+    for (end = from - from->at + from->closure->count; inst < end; inst++)
+        if (has(set, place_of(f, inst)) && inst->node->combo)
+            reach_from(f, inst, reach, set);
+    set[own / 64] &= ~((uint64_t)1 << (own % 64));
 }
 
 /* ---- life ---- */
 
 bool unevaluated_begin(struct schema_run *run, struct extra *x,
-                       struct inst *inst)
+                       const struct frame *f, struct inst *inst)
 {
     struct unevaluated *s;
-    uint32_t words = (inst->unit->closure->count + 63) / 64;
+    uint32_t words = (f->layout->inst_count + 63) / 64;
 
     s = run_alloc(run, sizeof(*s) + 2 * words * sizeof(uint64_t));
     x->unevaluated = s;
@@ -141,8 +142,8 @@ bool unevaluated_begin(struct schema_run *run, struct extra *x,
     s->words = words;
     s->certain = (uint64_t *)(s + 1);
     s->below = s->certain + words;
-    reach_all(inst, REACH_CERTAIN, s->certain);
-    reach_all(inst, REACH_BELOW, s->below);
+    reach_all(f, inst, REACH_CERTAIN, s->certain);
+    reach_all(f, inst, REACH_BELOW, s->below);
     return true;
 }
 
@@ -164,51 +165,51 @@ void unevaluated_release(struct schema_run *run, struct extra *x)
 
 /* ---- children ---- */
 
-void unevaluated_mark(struct inst *inst)
+void unevaluated_mark(struct frame *f, const struct inst *inst)
 {
-    if (inst->unit->marks)
-        add(inst->unit->marks, place_of(inst));
+    add(f->marks, place_of(f, inst));
 }
 
-void unevaluated_child(struct schema_run *run, struct unit *u, bool is_object)
+void unevaluated_child(struct schema_run *run, struct frame *f)
 {
     uint32_t i;
 
     /* Last to first: an inst that evaluates whatever is left has done so for
      * those above it. */
-    for (i = u->closure->count; i-- > 0;) {
-        struct inst *inst = &u->insts[i];
+    for (i = f->layout->inst_count; i-- > 0;) {
+        struct inst *inst = &f->insts[i];
         const struct node_object *o = inst->node->object;
         const struct node_array *a = inst->node->array;
         const struct node *child;
 
-        if (!inst->is_live || inst->is_dead || !inst->extra ||
-            !inst->extra->unevaluated || has(u->marks, i))
+        if (!inst_is_at_work(inst) || !inst->extra ||
+            !inst->extra->unevaluated || has(f->marks, i))
             continue;
-        child = is_object ? o->unevaluated : a->unevaluated;
-        if (child && !intersects(u->marks, inst->extra->unevaluated->certain,
+        child = f->is_object ? o->unevaluated : a->unevaluated;
+        if (child && !intersects(f->marks, inst->extra->unevaluated->certain,
                                  inst->extra->unevaluated->words))
-            duty_add(run, child, inst,
-                     is_object ? "unevaluatedProperties" : "unevaluatedItems",
+            duty_add(run, child, i,
+                     f->is_object ? "unevaluatedProperties"
+                                  : "unevaluatedItems",
                      ROLE_UNEVALUATED);
         else
-            add(u->marks, i);
+            add(f->marks, i);
     }
 }
 
-void unevaluated_result(struct schema_run *run, struct inst *inst, bool failed,
-                        const struct frame *f, uint32_t depth)
+void unevaluated_result(struct schema_run *run, struct frame *f,
+                        struct inst *inst, bool failed, uint32_t depth)
 {
     struct unevaluated *s = inst->extra->unevaluated;
-    const uint64_t *marks = inst->unit->marks;
+    const uint64_t *marks = f->marks;
     const char *rule =
         f->is_object ? "unevaluatedProperties" : "unevaluatedItems";
-    bool is_evaluated = has(marks, place_of(inst)) || /* by "contains" */
+    bool is_evaluated = has(marks, place_of(f, inst)) || /* by "contains" */
                         intersects(marks, s->certain, s->words);
     struct record *r;
 
     /* Whatever was left is evaluated by this keyword, for those above. */
-    unevaluated_mark(inst);
+    unevaluated_mark(f, inst);
     if (!failed || is_evaluated || s->is_full)
         return;
     if (!intersects(marks, s->below, s->words)) {
@@ -237,7 +238,8 @@ void unevaluated_result(struct schema_run *run, struct inst *inst, bool failed,
     s->count++;
 }
 
-void unevaluated_end(struct schema_run *run, struct inst *inst)
+void unevaluated_end(struct schema_run *run, const struct frame *f,
+                     struct inst *inst)
 {
     struct unevaluated *s = inst->extra->unevaluated;
     struct stack_mark mark = stack_mark(run);
@@ -251,7 +253,7 @@ void unevaluated_end(struct schema_run *run, struct inst *inst)
     if (!passed)
         return;
     memset(passed, 0, s->words * sizeof(uint64_t));
-    reach_all(inst, REACH_PASSED, passed);
+    reach_all(f, inst, REACH_PASSED, passed);
     for (i = 0; i < s->count; i++)
         if (!intersects(s->records[i].marks, passed, s->words))
             violate_kept(run, inst, s->records[i].violation);

@@ -31,48 +31,13 @@ static const enum place_kind group_place[GROUPS] = {
     [GROUP_ONE] = PLACE_ONE,
 };
 
-static void inst_init(struct schema_run *run, struct unit *u, uint32_t at)
+/* The inst for a place; a unit's insts lie one behind the other. */
+static struct inst *child_at(struct inst *inst, uint32_t place)
 {
-    const struct node *node = u->closure->entries[at].node;
-    struct inst *inst = &u->insts[at];
-
-    *inst = (struct inst){
-        .node = node,
-        .unit = u,
-        .decided = {NO_BRANCH, NO_BRANCH},
-        .selected = {NOT_SEEN, NOT_SEEN},
-    };
-    inst->seen = &inst->seen_first;
-    if (node->object && node->object->bits > 64) {
-        size_t bytes = (node->object->bits + 63) / 64 * sizeof(uint64_t);
-
-        inst->seen = stack_alloc(run, bytes);
-        if (inst->seen)
-            memset(inst->seen, 0, bytes);
-        else
-            inst->seen = &inst->seen_first;
-    }
-}
-
-void unit_init(struct schema_run *run, struct unit *u,
-               const struct closure *closure, struct inst *insts)
-{
-    u->closure = closure;
-    u->insts = insts;
-    u->marks = NULL;
-    inst_init(run, u, 0);
-    if (closure->has_unevaluated)
-        u->marks =
-            stack_alloc(run, (closure->count + 63) / 64 * sizeof(uint64_t));
+    return inst - inst->at + inst->closure->entries[inst->at].children[place];
 }
 
 /* ---- from the root down ---- */
-
-static struct inst *child_at(const struct unit *u, const struct inst *inst,
-                             uint32_t place)
-{
-    return &u->insts[u->closure->entries[inst - u->insts].children[place]];
-}
 
 /* `child` answers to `parent`, whose findings are its own. */
 static void settle_all(struct schema_run *run, const struct inst *parent,
@@ -97,7 +62,7 @@ static void settle_held(const struct inst *parent, struct inst *child)
 }
 
 static bool is_candidate(const struct inst *inst, enum group g,
-                         const struct inst *child, int32_t branch,
+                         const struct inst *child, int16_t branch,
                          unsigned bits)
 {
     const struct selector *selector = inst->node->combo->selector[g];
@@ -108,19 +73,19 @@ static bool is_candidate(const struct inst *inst, enum group g,
            inst->selected[g] == NOT_SEEN || inst->selected[g] == branch;
 }
 
-static void settle_group(struct schema_run *run, struct unit *u,
-                         struct inst *inst, enum group g, unsigned bits)
+static void settle_group(struct schema_run *run, struct inst *inst,
+                         enum group g, unsigned bits)
 {
     const struct combo *c = inst->node->combo;
     uint32_t begin = c->begin[group_place[g]];
     uint32_t end = c->begin[group_place[g] + 1];
     uint32_t i, candidates = 0;
-    int32_t last = NO_BRANCH;
+    int16_t last = NO_BRANCH;
 
     for (i = begin; i < end && inst->decided[g] == NO_BRANCH; i++) {
-        int32_t branch = (int32_t)(i - begin);
+        int16_t branch = (int16_t)(i - begin);
 
-        if (!is_candidate(inst, g, child_at(u, inst, i), branch, bits))
+        if (!is_candidate(inst, g, child_at(inst, i), branch, bits))
             continue;
         candidates++;
         last = branch;
@@ -129,13 +94,13 @@ static void settle_group(struct schema_run *run, struct unit *u,
         inst->decided[g] = last;
     if (inst->decided[g] != NO_BRANCH) {
         settle_all(run, inst,
-                   child_at(u, inst, begin + (uint32_t)inst->decided[g]));
+                   child_at(inst, begin + (uint32_t)inst->decided[g]));
         return;
     }
     for (i = begin; i < end; i++) {
-        struct inst *child = child_at(u, inst, i);
+        struct inst *child = child_at(inst, i);
 
-        if (!is_candidate(inst, g, child, (int32_t)(i - begin), bits))
+        if (!is_candidate(inst, g, child, (int16_t)(i - begin), bits))
             continue;
         if (c->selector[g]) {
             settle_held(inst, child);
@@ -146,166 +111,169 @@ static void settle_group(struct schema_run *run, struct unit *u,
     }
 }
 
-static void settle_inst(struct schema_run *run, struct unit *u,
-                        struct inst *inst, unsigned bits)
+static void settle_inst(struct schema_run *run, struct inst *inst,
+                        unsigned bits)
 {
     const struct combo *c = inst->node->combo;
     uint32_t i;
 
     for (i = c->begin[PLACE_ALL]; i < c->begin[PLACE_ALL + 1]; i++)
-        settle_all(run, inst, child_at(u, inst, i));
-    settle_group(run, u, inst, GROUP_ANY, bits);
-    settle_group(run, u, inst, GROUP_ONE, bits);
+        settle_all(run, inst, child_at(inst, i));
+    settle_group(run, inst, GROUP_ANY, bits);
+    settle_group(run, inst, GROUP_ONE, bits);
     for (i = c->begin[PLACE_NOT]; i < c->begin[PLACE_IF + 1]; i++) {
-        struct inst *child = child_at(u, inst, i);
+        struct inst *child = child_at(inst, i);
 
         child->is_live = true;
         child->mode |= MODE_VERDICT;
     }
     for (i = c->begin[PLACE_THEN]; i < c->count; i++)
-        settle_held(inst, child_at(u, inst, i));
+        settle_held(inst, child_at(inst, i));
 }
 
 /* `run` may be NULL while nothing can be held. */
-static void unit_settle(struct schema_run *run, struct unit *u, unsigned bits)
+static void unit_settle(struct schema_run *run, struct inst *root,
+                        unsigned bits)
 {
-    uint32_t i;
+    uint32_t i, count = root->closure->count;
 
-    for (i = 1; i < u->closure->count; i++) {
-        u->insts[i].is_live = false;
-        u->insts[i].mode = 0;
+    for (i = 1; i < count; i++) {
+        root[i].is_live = false;
+        root[i].mode = 0;
     }
-    for (i = 0; i < u->closure->count; i++) {
-        struct inst *inst = &u->insts[i];
-
-        if (inst->is_live && !inst->is_dead && inst->node->combo)
-            settle_inst(run, u, inst, bits);
-    }
-    for (i = 1; run && run->holds > 0 && i < u->closure->count; i++)
-        if (!(u->insts[i].mode & MODE_HELD))
-            hold_drop(run, &u->insts[i]);
+    for (i = 0; i < count; i++)
+        if (root[i].node->combo && inst_is_at_work(&root[i]))
+            settle_inst(run, &root[i], bits);
+    for (i = 1; run && run->holds > 0 && i < count; i++)
+        if (!(root[i].mode & MODE_HELD))
+            hold_drop(run, &root[i]);
 }
 
 /* The keyword that holds a false schema. */
-static const char *false_rule(const struct unit *u, uint32_t at)
+static const char *false_rule(const struct inst *root, uint32_t at)
 {
+    const struct closure *closure = root->closure;
     uint32_t i, k;
     int kind;
 
     for (i = 0; i < at; i++) {
-        const struct combo *c = u->insts[i].node->combo;
+        const struct combo *c = root[i].node->combo;
 
         for (kind = 0; c && kind < PLACE_KINDS; kind++)
             for (k = c->begin[kind]; k < c->begin[kind + 1]; k++)
-                if (u->closure->entries[i].children[k] == at)
+                if (closure->entries[i].children[k] == at)
                     return place_rules[kind];
     }
     return "not"; /* what a false schema is short for */
 }
 
-/* ---- closures that are ready ---- */
+static void unit_check_false(struct schema_run *run, struct inst *root,
+                             uint32_t depth)
+{
+    uint32_t i;
+
+    for (i = 0; root->closure->has_false && i < root->closure->count; i++)
+        if (root[i].node->kind == NODE_FALSE && root[i].is_live)
+            violate(run, &root[i], depth, false_rule(root, i),
+                    "is not allowed here");
+}
+
+void unit_begin(struct schema_run *run, struct inst *root, unsigned bits,
+                uint32_t depth)
+{
+    if (root->closure->count > 1)
+        unit_settle(run, root, bits);
+    unit_check_false(run, root, depth);
+}
+
+/* ---- insts that are settled when they are copied ---- */
 
 /* Most values begin the same way: an array or object, asked for by somebody
  * for whom it holds for certain. What unit_settle() makes of that depends on
  * the closure alone, but for whose uses they are: all of the root's, or none.
- * So it is done once, when the schema is compiled, and copied. */
-#define READY_MAX 64
+ * So it is done once, when the schema is compiled, for a use that stands for
+ * all. Whoever else asks has it done again. */
 
-static bool can_be_ready(const struct closure *c)
+bool closure_lay_out(struct arena *arena, struct closure *closure)
 {
-    if (c->count < 2 || c->count > READY_MAX || c->has_unevaluated ||
-        c->has_false)
+    struct inst *insts = arena_array(arena, closure->count, sizeof(*insts));
+    uint32_t i;
+    int k;
+
+    if (!insts)
         return false;
-    for (uint32_t i = 0; i < c->count; i++)
-        if (c->entries[i].node->object && c->entries[i].node->object->bits > 64)
-            return false;
-    return true;
-}
-
-bool closure_make_ready(struct arena *arena, struct closure *closure)
-{
-    static const unsigned types[] = {NODE_TYPE(JSON_ARRAY),
-                                     NODE_TYPE(JSON_OBJECT)};
-
-    for (size_t k = 0; k < 2 && can_be_ready(closure); k++) {
-        struct inst *insts = arena_array(arena, closure->count, sizeof(*insts));
-        struct unit u = {.closure = closure, .insts = insts};
-
+    for (i = 0; i < closure->count; i++) {
+        insts[i] = inst_blank();
+        insts[i].node = closure->entries[i].node;
+        insts[i].closure = closure;
+        insts[i].at = i;
+    }
+    closure->insts = closure->settled[0] = closure->settled[1] = insts;
+    for (k = 0; k < 2 && closure->count > 1; k++) {
+        insts = arena_array(arena, closure->count, sizeof(*insts));
         if (!insts)
             return false;
-        for (uint32_t i = 0; i < closure->count; i++)
-            inst_init(NULL, &u, i);
-        insts[0].uses = 1;
-        insts[0].is_live = true;
-        unit_settle(NULL, &u, types[k]);
-        closure->ready[k] = insts;
+        memcpy(insts, closure->insts, closure->count * sizeof(*insts));
+        insts->uses = 1;
+        insts->is_live = true;
+        unit_settle(NULL, insts, NODE_TYPE(k ? JSON_OBJECT : JSON_ARRAY));
+        insts->uses = 0; /* the asker's, and so is being live */
+        insts->is_live = false;
+        closure->settled[k] = insts;
     }
     return true;
 }
 
-static void ready_copy(struct unit *u, const struct inst *ready)
-{
-    struct inst *root = u->insts;
-
-    memcpy(root + 1, ready + 1, (u->closure->count - 1) * sizeof(*root));
-    memcpy(root->decided, ready->decided, sizeof(root->decided));
-    for (uint32_t i = 1; i < u->closure->count; i++) {
-        root[i].unit = u;
-        root[i].seen = &root[i].seen_first;
-        root[i].uses = root[i].uses ? root->uses : 0;
-    }
-}
-
-static void unit_lay_out(struct schema_run *run, struct unit *u, unsigned bits)
-{
-    const struct inst *root = u->insts, *ready = NULL;
-
-    if (root->uses && !root->mode && bits == NODE_TYPE(JSON_OBJECT))
-        ready = u->closure->ready[1];
-    else if (root->uses && !root->mode && bits == NODE_TYPE(JSON_ARRAY))
-        ready = u->closure->ready[0];
-    if (ready) {
-        ready_copy(u, ready);
-        return;
-    }
-    for (uint32_t i = 1; i < u->closure->count; i++)
-        inst_init(run, u, i);
-    unit_settle(run, u, bits);
-}
-
-void unit_begin(struct schema_run *run, struct unit *u, unsigned bits,
-                uint32_t depth)
+static void settle_again(struct schema_run *run, struct inst *root,
+                         unsigned bits)
 {
     uint32_t i;
 
-    u->insts[0].is_live = true;
-    if (u->closure->count > 1)
-        unit_lay_out(run, u, bits);
-    for (i = 0; u->closure->has_false && i < u->closure->count; i++) {
-        struct inst *inst = &u->insts[i];
-
-        if (inst->node->kind == NODE_FALSE && inst->is_live)
-            violate(run, inst, depth, false_rule(u, i), "is not allowed here");
+    for (i = 0; i < root->closure->count; i++) {
+        root[i].decided[GROUP_ANY] = root[i].decided[GROUP_ONE] = NO_BRANCH;
+        if (i > 0)
+            root[i].uses = 0;
     }
+    unit_settle(run, root, bits);
 }
 
-void unit_select(struct schema_run *run, const struct select *select,
+void unit_begin_settled(struct schema_run *run, struct inst *root,
+                        bool is_object, uint32_t depth)
+{
+    uint32_t i;
+
+    if (!root->is_live) {
+        /* Nobody asks: whoever would have is out of the game. */
+        for (i = 1; i < root->closure->count; i++)
+            root[i].is_live = false;
+        return;
+    }
+    if (root->uses && !root->mode) {
+        for (i = 1; i < root->closure->count; i++)
+            if (root[i].uses)
+                root[i].uses = root->uses;
+    } else if (root->closure->count > 1) {
+        settle_again(run, root,
+                     NODE_TYPE(is_object ? JSON_OBJECT : JSON_ARRAY));
+    }
+    unit_check_false(run, root, depth);
+}
+
+void unit_select(struct schema_run *run, struct inst *inst, enum group g,
                  const struct scalar *s)
 {
-    struct inst *inst = select->inst;
-    enum group g = select->group;
     const struct selector *selector = inst->node->combo->selector[g];
     const struct name *found = NULL;
 
-    if (!inst->is_live || inst->is_dead || inst->decided[g] != NO_BRANCH)
+    if (!inst_is_at_work(inst) || inst->decided[g] != NO_BRANCH)
         return;
     if (s && s->type == JSON_STRING)
         found = name_table_find_text(&selector->values, s->text);
     inst->selected[g] =
-        found ? (int32_t)((const struct selector_value *)found)->branch
+        found ? (int16_t)((const struct selector_value *)found)->branch
               : NO_BRANCH;
     if (selector->is_exclusive)
-        unit_settle(run, inst->unit, NODE_TYPE(JSON_OBJECT));
+        unit_settle(run, inst - inst->at, NODE_TYPE(JSON_OBJECT));
 }
 
 /* ---- from the leaves up ---- */
@@ -345,8 +313,8 @@ static void violate_group(struct schema_run *run, struct inst *inst,
                 "matches none of the alternatives that are allowed");
 }
 
-static void resolve_group(struct schema_run *run, struct unit *u,
-                          struct inst *inst, enum group g, uint32_t depth)
+static void resolve_group(struct schema_run *run, struct inst *inst,
+                          enum group g, uint32_t depth)
 {
     const struct combo *c = inst->node->combo;
     uint32_t begin = c->begin[group_place[g]];
@@ -356,98 +324,96 @@ static void resolve_group(struct schema_run *run, struct unit *u,
     if (begin == end)
         return;
     if (inst->decided[g] != NO_BRANCH) {
-        struct inst *child =
-            child_at(u, inst, begin + (uint32_t)inst->decided[g]);
+        struct inst *child = child_at(inst, begin + (uint32_t)inst->decided[g]);
 
         if (child->failed)
             hold_move(run, child, inst);
         return;
     }
     for (i = begin; i < end; i++)
-        passed += passes(child_at(u, inst, i));
+        passed += passes(child_at(inst, i));
     if (passed == 1 || (passed > 1 && g == GROUP_ANY))
         return;
     if (passed == 0 && inst->selected[g] >= 0 &&
-        child_at(u, inst, begin + (uint32_t)inst->selected[g])->hold) {
-        promote(run, child_at(u, inst, begin + (uint32_t)inst->selected[g]),
-                inst);
+        child_at(inst, begin + (uint32_t)inst->selected[g])->hold) {
+        promote(run, child_at(inst, begin + (uint32_t)inst->selected[g]), inst);
         return;
     }
     violate_group(run, inst, g, passed, depth);
 }
 
-static void resolve_inst(struct schema_run *run, struct unit *u,
-                         struct inst *inst, uint32_t depth)
+static void resolve_inst(struct schema_run *run, struct inst *inst,
+                         uint32_t depth)
 {
     const struct combo *c = inst->node->combo;
     struct inst *child;
     uint32_t i, k;
 
     for (i = c->begin[PLACE_ALL]; i < c->begin[PLACE_ALL + 1]; i++) {
-        child = child_at(u, inst, i);
+        child = child_at(inst, i);
         if (child->failed)
             hold_move(run, child, inst);
     }
-    resolve_group(run, u, inst, GROUP_ANY, depth);
-    resolve_group(run, u, inst, GROUP_ONE, depth);
+    resolve_group(run, inst, GROUP_ANY, depth);
+    resolve_group(run, inst, GROUP_ONE, depth);
     for (i = c->begin[PLACE_NOT]; i < c->begin[PLACE_NOT + 1]; i++)
-        if (passes(child_at(u, inst, i)))
+        if (passes(child_at(inst, i)))
             violate(run, inst, depth, "not",
                     "matches the one thing that is not allowed");
     for (i = c->begin[PLACE_IF]; i < c->begin[PLACE_IF + 1]; i++) {
         enum place_kind next =
-            passes(child_at(u, inst, i)) ? PLACE_THEN : PLACE_ELSE;
+            passes(child_at(inst, i)) ? PLACE_THEN : PLACE_ELSE;
 
         for (k = c->begin[next]; k < c->begin[next + 1]; k++) {
-            child = child_at(u, inst, k);
+            child = child_at(inst, k);
             if (child->failed)
                 promote(run, child, inst);
         }
     }
     for (i = c->begin[PLACE_DEPENDENT]; i < c->count; i++) {
-        uint32_t bit = c->places[i].bit;
-
-        child = child_at(u, inst, i);
-        if (child->failed && inst->seen[bit / 64] >> (bit % 64) & 1)
+        child = child_at(inst, i);
+        if (child->failed && inst_has_seen(inst, c->places[i].bit))
             promote(run, child, inst);
     }
 }
 
-void unit_resolve(struct schema_run *run, struct unit *u, uint32_t depth)
+void unit_resolve(struct schema_run *run, struct frame *f, struct inst *root,
+                  uint32_t depth)
 {
     uint32_t i;
 
-    for (i = u->closure->count; i-- > 0;) {
-        struct inst *inst = &u->insts[i];
+    for (i = root->closure->count; i-- > 0;) {
+        struct inst *inst = &root[i];
 
-        if (!inst->is_live || inst->is_dead)
+        if (!inst_is_at_work(inst))
             continue;
         if (inst->node->combo)
-            resolve_inst(run, u, inst, depth);
+            resolve_inst(run, inst, depth);
         if (inst->extra && inst->extra->unevaluated)
-            unevaluated_end(run, inst);
+            unevaluated_end(run, f, inst);
     }
 }
 
-void unit_deliver(struct schema_run *run, const struct link *l, uint32_t depth)
+void unit_deliver(struct schema_run *run, struct inst *root, struct inst *asker,
+                  enum role role, uint32_t depth)
 {
-    bool failed = !l->root || l->root->failed;
+    bool failed = !root || root->failed;
+    struct frame *f = depth > 0 ? &run->frames[depth - 1] : NULL;
 
-    switch ((enum role)l->role) {
+    switch (role) {
     case ROLE_VALUE:
         if (failed)
-            hold_move(run, l->root, l->parent);
+            hold_move(run, root, asker);
         break;
     case ROLE_CONTAINS:
         if (failed)
             break;
-        l->parent->contains++;
-        if (l->parent->unit->marks)
-            unevaluated_mark(l->parent);
+        asker->contains++;
+        if (f->marks)
+            unevaluated_mark(f, asker);
         break;
     case ROLE_UNEVALUATED:
-        unevaluated_result(run, l->parent, failed, &run->frames[depth - 1],
-                           depth);
+        unevaluated_result(run, f, asker, failed, depth);
         break;
     }
 }
@@ -527,103 +493,103 @@ static bool accepts(struct accepts *a, uint32_t at)
 static bool closure_accepts(struct schema_run *run, const struct closure *c,
                             struct scalar *s)
 {
-    struct inst asker = {.mode = MODE_VERDICT, .is_live = true};
+    struct inst asker = inst_asker();
     struct accepts a = {run, c, s, &asker, 0, 0};
 
     return c->count <= ACCEPTS_MAX && accepts(&a, 0);
 }
 
-/* Most scalars pass, and then there is nothing to tell: what an alternative
- * would have said about them need not be written down first. */
-static void scalar_closure(struct schema_run *run, const struct duty *d,
-                           struct scalar *s)
+/* Why it did not pass. */
+static void scalar_lay_out(struct schema_run *run, const struct duty *d,
+                           struct inst *asker, struct scalar *s)
 {
     const struct closure *c = d->node->closure;
     struct stack_mark mark = stack_mark(run);
-    struct inst *insts, passed = {0};
-    struct unit u;
+    struct inst *root = stack_alloc(run, c->count * sizeof(*root));
     uint32_t i;
 
-    if (closure_accepts(run, c, s)) {
-        if (d->role != ROLE_VALUE)
-            unit_deliver(run, &(struct link){&passed, d->parent, d->role},
-                         run->depth);
+    if (!root)
         return;
-    }
-    if (run->status != STATUS_OK)
-        return;
-    insts = stack_alloc(run, c->count * sizeof(*insts));
-    if (!insts)
-        return;
-    unit_init(run, &u, c, insts);
-    if (d->role == ROLE_VALUE) {
-        insts->uses = d->parent->uses;
-        insts->mode = d->parent->mode;
-    } else {
-        insts->mode = MODE_VERDICT;
-    }
-    unit_begin(run, &u, s->bits, run->depth);
+    memcpy(root, c->insts, c->count * sizeof(*root));
+    root->is_live = true;
+    root->uses = d->role == ROLE_VALUE ? asker->uses : 0;
+    root->mode = d->role == ROLE_VALUE ? asker->mode : MODE_VERDICT;
+    unit_begin(run, root, s->bits, run->depth);
     for (i = 0; i < c->count && run->status == STATUS_OK; i++)
-        if (insts[i].is_live && insts[i].node->kind != NODE_FALSE)
-            check_scalar(run, insts[i].node, &insts[i], s, run->depth);
-    unit_resolve(run, &u, run->depth);
-    unit_deliver(run, &(struct link){insts, d->parent, d->role}, run->depth);
+        if (root[i].is_live && root[i].node->kind != NODE_FALSE)
+            check_scalar(run, root[i].node, &root[i], s, run->depth);
+    unit_resolve(run, NULL, root, run->depth);
+    unit_deliver(run, root, asker, d->role, run->depth);
     for (i = 0; run->holds > 0 && i < c->count; i++)
-        hold_drop(run, &insts[i]);
+        hold_drop(run, &root[i]);
     stack_reset(run, mark);
 }
 
-void unit_scalar(struct schema_run *run, const struct duty *d, struct scalar *s)
+/* Most scalars pass, and then there is nothing to tell: what an alternative
+ * would have said about them need not be written down first. */
+static void scalar_closure(struct schema_run *run, const struct duty *d,
+                           struct inst *asker, struct scalar *s)
 {
-    struct inst asker;
+    struct inst passed = inst_blank();
 
-    if (!d->parent->is_live || d->parent->is_dead)
+    if (!closure_accepts(run, d->node->closure, s)) {
+        if (run->status == STATUS_OK)
+            scalar_lay_out(run, d, asker, s);
+    } else if (d->role != ROLE_VALUE) {
+        unit_deliver(run, &passed, asker, d->role, run->depth);
+    }
+}
+
+/* For those who only want to know whether it passes. */
+static void scalar_verdict(struct schema_run *run, const struct duty *d,
+                           struct inst *asker, struct scalar *s)
+{
+    struct inst verdict = inst_asker();
+
+    check_scalar(run, d->node, &verdict, s, run->depth);
+    unit_deliver(run, &verdict, asker, d->role, run->depth);
+}
+
+void unit_scalar(struct schema_run *run, const struct duty *d,
+                 struct inst *asker, struct scalar *s)
+{
+    if (!inst_is_at_work(asker))
         return;
-    if (d->node->is_simple && d->role == ROLE_VALUE) {
-        check_scalar(run, d->node, d->parent, s, run->depth);
+    if (d->node->is_simple) {
+        if (d->role == ROLE_VALUE)
+            check_scalar(run, d->node, asker, s, run->depth);
+        else
+            scalar_verdict(run, d, asker, s);
         return;
     }
     switch (d->node->kind) {
     case NODE_FALSE:
         if (d->role == ROLE_VALUE)
-            violate(run, d->parent, run->depth, d->keyword,
-                    "is not allowed here");
+            violate(run, asker, run->depth, d->keyword, "is not allowed here");
         else
-            unit_deliver(run, &(struct link){NULL, d->parent, d->role},
-                         run->depth);
-        return;
+            unit_deliver(run, NULL, asker, d->role, run->depth);
+        break;
     case NODE_PLAIN:
     case NODE_ALIAS:
+        scalar_closure(run, d, asker, s);
         break;
     case NODE_PART:
     case NODE_PART_KIND:
     case NODE_PART_URL:
-        part_scalar(run, d->node, d->parent, s);
-        return;
+        part_scalar(run, d->node, asker, s);
+        break;
     default:
-        decoration_scalar(run, d->node, d->parent, s);
-        return;
+        decoration_scalar(run, d->node, asker, s);
+        break;
     }
-    if (!d->node->is_simple) {
-        scalar_closure(run, d, s);
-        return;
-    }
-    memset(&asker, 0, sizeof(asker));
-    asker.mode = MODE_VERDICT;
-    asker.is_live = true;
-    check_scalar(run, d->node, &asker, s, run->depth);
-    unit_deliver(run, &(struct link){&asker, d->parent, d->role}, run->depth);
 }
 
 bool node_passes_scalar(struct schema_run *run, const struct node *node,
                         struct scalar *s)
 {
-    struct inst asker;
-    struct duty d = {node, &asker, "not", ROLE_VALUE};
+    struct duty d = {.node = node, .keyword = "not", .role = ROLE_VALUE};
+    struct inst asker = inst_asker();
 
-    memset(&asker, 0, sizeof(asker));
-    asker.mode = MODE_VERDICT;
-    asker.is_live = true;
-    unit_scalar(run, &d, s);
+    unit_scalar(run, &d, &asker, s);
     return !asker.failed;
 }
