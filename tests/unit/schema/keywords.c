@@ -163,6 +163,15 @@ static const struct row {
     {KINDS, "{\"k\":{\"k\":\"a\"}}", " oneOf\n"},
     {"{\"items\":" KINDS "}", "[{\"k\":\"a\",\"n\":{}},{\"k\":\"b\",\"n\":1}]",
      "/0/n type\n/1/n type\n"},
+    /* a branch that is out must not look into what its members hold */
+    {"{\"oneOf\":[{\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{\"anyOf\":[{"
+     "\"type\":\"array\"},{\"type\":\"null\"}]}}},{\"properties\":{\"k\":{"
+     "\"const\":\"b\"},\"v\":{\"type\":\"object\"}}}]}",
+     "{\"k\":\"b\",\"v\":{}}", ""},
+    {"{\"oneOf\":[{\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{\"allOf\":[{"
+     "\"minItems\":1},{\"type\":\"array\"}]}}},{\"properties\":{\"k\":{"
+     "\"const\":\"b\"},\"v\":{\"type\":\"object\"}}}]}",
+     "{\"k\":\"b\",\"v\":{}}", ""},
     /* recursion */
     {"{\"properties\":{\"a\":{\"$ref\":\"#\"}},\"additionalProperties\":"
      "false}",
