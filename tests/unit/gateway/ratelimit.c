@@ -2,9 +2,18 @@
 #include "gateway/exchange_state.h"
 #include "unit.h"
 
-#define NEVER {10 * LIMIT_UTOK, 0, US_PER_S}
-#define ONE_A_SECOND {30 * LIMIT_UTOK, 1, US_PER_S}
-#define DAILY {5000 * LIMIT_UTOK, 5000, 86400 * US_PER_S}
+#define NEVER                                                                  \
+    {                                                                          \
+        10 * LIMIT_UTOK, 0, US_PER_S                                           \
+    }
+#define ONE_A_SECOND                                                           \
+    {                                                                          \
+        30 * LIMIT_UTOK, 1, US_PER_S                                           \
+    }
+#define DAILY                                                                  \
+    {                                                                          \
+        5000 * LIMIT_UTOK, 5000, 86400 * US_PER_S                              \
+    }
 
 struct fixture {
     struct exchange x;
@@ -26,8 +35,7 @@ static void add(struct fixture *f, const char *name, struct limit_rate rate,
 {
     size_t i = f->x.decision.count++;
     f->charges[i] = (struct policy_charge){.policy = "p", .limit = name};
-    f->asked[i] =
-        (struct limit_charge){.rate = rate, .cost_utok = LIMIT_UTOK};
+    f->asked[i] = (struct limit_charge){.rate = rate, .cost_utok = LIMIT_UTOK};
     f->x.decision.verdicts[i] = verdict;
 }
 
@@ -73,7 +81,7 @@ START_TEST(one_limit_with_tokens_left)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, 12 * LIMIT_UTOK + 999999, 0});
+        (struct limit_verdict){true, true, 12 * LIMIT_UTOK + 999999, 0});
     expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=12;t=12", 0);
 }
 END_TEST
@@ -83,7 +91,7 @@ START_TEST(an_empty_allowed_bucket_still_says_one_second)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, 0, 0});
+        (struct limit_verdict){true, true, 0, 0});
     expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=0;t=1", 0);
 }
 END_TEST
@@ -93,7 +101,7 @@ START_TEST(a_limit_that_never_refills_has_no_window)
     struct fixture f;
     setup(&f);
     add(&f, "gift", (struct limit_rate)NEVER,
-        (struct limit_verdict){false, 0, LIMIT_WAIT_NEVER});
+        (struct limit_verdict){false, true, 0, LIMIT_WAIT_NEVER});
     expect(&f, "\"gift\";q=10", "\"gift\";r=0;t=86400", 86400 * US_PER_S);
 }
 END_TEST
@@ -103,9 +111,9 @@ START_TEST(the_one_closest_to_refusing_is_named)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, 20 * LIMIT_UTOK, 0});
+        (struct limit_verdict){true, true, 20 * LIMIT_UTOK, 0});
     add(&f, "day", (struct limit_rate)DAILY,
-        (struct limit_verdict){true, 3 * LIMIT_UTOK, 0});
+        (struct limit_verdict){true, true, 3 * LIMIT_UTOK, 0});
     expect(&f, "\"burst\";q=30;w=30, \"day\";q=5000;w=86400",
            "\"day\";r=3;t=52", 0);
 }
@@ -116,9 +124,9 @@ START_TEST(a_refusal_is_closer_than_any_remainder)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, 0, 0});
+        (struct limit_verdict){true, true, 0, 0});
     add(&f, "day", (struct limit_rate)DAILY,
-        (struct limit_verdict){false, 400000, 10368000});
+        (struct limit_verdict){false, true, 400000, 10368000});
     expect(&f, "\"burst\";q=30;w=30, \"day\";q=5000;w=86400",
            "\"day\";r=0;t=11", 10368000);
 }
@@ -129,9 +137,9 @@ START_TEST(a_shadow_limit_is_never_shown)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, 20 * LIMIT_UTOK, 0});
+        (struct limit_verdict){true, true, 20 * LIMIT_UTOK, 0});
     add(&f, "trial", (struct limit_rate)NEVER,
-        (struct limit_verdict){false, 0, LIMIT_WAIT_NEVER});
+        (struct limit_verdict){false, true, 0, LIMIT_WAIT_NEVER});
     f.charges[1].is_shadow = true;
     expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=20;t=20", 0);
 }
@@ -143,5 +151,4 @@ UNIT_MAIN("ratelimit", nothing_decided_says_nothing,
           an_empty_allowed_bucket_still_says_one_second,
           a_limit_that_never_refills_has_no_window,
           the_one_closest_to_refusing_is_named,
-          a_refusal_is_closer_than_any_remainder,
-          a_shadow_limit_is_never_shown)
+          a_refusal_is_closer_than_any_remainder, a_shadow_limit_is_never_shown)
