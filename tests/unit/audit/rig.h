@@ -17,6 +17,10 @@ extern char told[4096];
 /* What read_file() read last; large enough for a test to use as it likes. */
 extern char content[64 << 20];
 
+/* What the writer's clock is ahead of the machine's: hours pass at once, and
+ * a busy machine makes no test late. */
+extern int64_t skipped_us;
+
 void setup(void);
 void teardown(void);
 void open_with(const char *name, bool fsync_data, int64_t patience_us);

@@ -204,17 +204,26 @@ END_TEST
  * the disk has room, and health returns without new lines. */
 START_TEST(patience_ends)
 {
+    const int64_t hour_us = 3600 * US_PER_S;
+
+    audit_writer_free(writer);
+    audit_file_close(file);
+    open_with(path, false, 2 * hour_us);
     append("a");
     turn();
     limit_file_size(strlen(LINE("a")));
     append("b");
     turn();
+    skipped_us += hour_us;
     run_for_ms(50);
     ck_assert_str_eq(told, "a+");
     append("c");
-    run_for_ms(90);
+    turn();
+    skipped_us += hour_us + hour_us / 2;
+    run_for_ms(50);
     ck_assert_str_eq(told, "a+b-");
-    run_for_ms(60);
+    skipped_us += hour_us;
+    run_for_ms(50);
     ck_assert_str_eq(told, "a+b-c-");
     ck_assert(!audit_file_is_healthy(file));
     limit_file_size(RLIM_INFINITY);
