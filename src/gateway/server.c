@@ -141,8 +141,7 @@ static void reload(struct server *s)
     } else {
         struct admin_settings admin;
         s->reload_problem[0] = '\0';
-        config_changed(s->runtime->config, fresh->config, warn_of_restart,
-                       NULL);
+        config_changed(s->first->config, fresh->config, warn_of_restart, NULL);
         runtime_unref(s->runtime);
         s->runtime = fresh;
         log_set_level(fresh->config->log_level);
@@ -272,12 +271,12 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     case SIGUSR1:
         if (audit_file_reopen(s->shared.audit) == STATUS_OK)
             log_event(LOG_INFO, "audit.reopened", "file=%s",
-                      s->runtime->config->audit.file);
+                      s->first->config->audit.file);
         else
             log_event(LOG_ERROR, "audit.reopen_failed",
                       "file=%s reason=\"%s\" effect=\"the old file stays in "
                       "use\"",
-                      s->runtime->config->audit.file, strerror(errno));
+                      s->first->config->audit.file, strerror(errno));
         break;
     default:
         drain(s);
@@ -301,7 +300,7 @@ static enum status watch_signals(struct server *s)
 
 static enum status make_shared(struct server *s)
 {
-    const struct config *c = s->runtime->config;
+    const struct config *c = s->first->config;
     struct worker_shared *shared = &s->shared;
     struct id_source ids;
     struct sender_lookup_limits lookups;
@@ -311,6 +310,7 @@ static enum status make_shared(struct server *s)
         .patience_us = c->audit.patience_us,
     };
     shared->clock = clock_system();
+    shared->fixed = c;
     shared->max_buffered_bytes = c->limits.max_buffered_bytes;
     shared->privacy.key = secret_reveal(c->audit.key);
     shared->privacy.numbers =
@@ -449,6 +449,7 @@ static void stop(struct server *s)
     free(s->workers);
     free(s->threads);
     runtime_unref(s->runtime);
+    runtime_unref(s->first);
 }
 
 static enum exit_status run(struct server *s)
@@ -483,6 +484,7 @@ int server_run(const struct config_source *source)
     problems_release(&problems);
     if (status != STATUS_OK)
         return status == STATUS_NO_MEMORY ? EXIT_LOST : EXIT_CONFIGURATION;
+    s.first = runtime_ref(s.runtime);
     log_set_level(s.runtime->config->log_level);
     enum exit_status result = run(&s);
     stop(&s);

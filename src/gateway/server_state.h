@@ -17,7 +17,9 @@
 struct server {
     uint32_t magic;
     const struct config_source *source;
-    struct runtime *runtime;
+    struct runtime *runtime; /* the newest */
+    struct runtime *first;   /* what it was started with, kept to the end:
+                              * what a reload does not change is there */
     struct worker_shared shared;
     struct listeners *listeners;
     struct event_base *base;

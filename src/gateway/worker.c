@@ -2,8 +2,9 @@
  *
  * gateway/worker.c - one loop and its neighbours, made and unmade in order.
  *
- * EPOLL_USE_CHANGELIST: evhttp disables and enables reading around each
- * request; the changelist makes one epoll_ctl of such pairs, or none.
+ * EPOLL_USE_CHANGELIST: a socket is often taken out of the loop and put back
+ * in the same turn (libcurl does it around each transfer); the changelist makes
+ * one epoll_ctl of such pairs, or none.
  */
 #include "gateway/worker.h"
 
@@ -19,11 +20,12 @@
 
 static void check_idle(evutil_socket_t fd, short what, void *arg);
 
-static void http_settings_of(const struct runtime *r, int share,
+static void http_settings_of(const struct runtime *r,
+                             const struct config *fixed, int share,
                              struct http_settings *out)
 {
     const struct config *c = r->config;
-    uint32_t connections = c->limits.max_connections / (uint32_t)share;
+    uint32_t connections = fixed->limits.max_connections / (uint32_t)share;
     *out = (struct http_settings){
         .max_body_bytes = c->limits.max_body_bytes,
         .max_head_bytes = (size_t)c->limits.max_head_bytes,
@@ -37,6 +39,7 @@ static void http_settings_of(const struct runtime *r, int share,
 }
 
 static void upstream_settings_of(const struct config *c,
+                                 const struct config *fixed,
                                  struct upstream_settings *out)
 {
     *out = (struct upstream_settings){
@@ -45,8 +48,8 @@ static void upstream_settings_of(const struct config *c,
         .connect_timeout_us = c->upstream.connect_timeout_us,
         .answer_timeout_us = c->upstream.answer_timeout_us,
         .idle_timeout_us = c->upstream.idle_timeout_us,
-        .keep_idle_us = c->upstream.keep_idle_us,
-        .connections = c->upstream.connections,
+        .keep_idle_us = fixed->upstream.keep_idle_us,
+        .connections = fixed->upstream.connections,
     };
 }
 
@@ -96,8 +99,6 @@ static enum status make_base(struct worker *w)
     event_config_free(config);
     if (w->base == NULL)
         return STATUS_NO_MEMORY;
-    /* 0: audit writes of a turn come after the turn's other events. */
-    event_base_priority_init(w->base, 3);
     w->idle_poll = event_new(w->base, -1, EV_PERSIST, check_idle, w);
     if (w->idle_poll == NULL)
         return STATUS_NO_MEMORY;
@@ -111,8 +112,8 @@ static enum status make_neighbours(struct worker *w, int share)
     struct http_settings http;
     struct upstream_settings upstream;
     struct limit_settings limits;
-    http_settings_of(w->runtime, share, &http);
-    upstream_settings_of(c, &upstream);
+    http_settings_of(w->runtime, w->shared->fixed, share, &http);
+    upstream_settings_of(c, w->shared->fixed, &upstream);
     limit_settings_of(c, &limits);
     enum status s = make_redis(w);
     if (s == STATUS_OK)
@@ -200,8 +201,8 @@ void worker_reload(struct worker *w, int share, struct runtime *runtime)
     struct limit_settings limits;
     struct runtime *old = w->runtime;
     w->runtime = runtime_ref(runtime);
-    http_settings_of(runtime, share, &http);
-    upstream_settings_of(runtime->config, &upstream);
+    http_settings_of(runtime, w->shared->fixed, share, &http);
+    upstream_settings_of(runtime->config, w->shared->fixed, &upstream);
     limit_settings_of(runtime->config, &limits);
     http_server_configure(w->http, &http);
     limiter_configure(w->limiter, &limits);

@@ -37,6 +37,8 @@
 
 struct worker_shared {
     const struct clock *clock;
+    /* That of the start, for what a reload does not change. */
+    const struct config *fixed;
     struct limit_shared *buckets;
     struct sender_shared *chats;
     struct sender_lookup_shared *lookups;

@@ -171,6 +171,31 @@ START_TEST(a_reload_takes_the_new_policies)
 }
 END_TEST
 
+/* The key was once read in a configuration that the reload had freed. */
+START_TEST(a_reload_keeps_the_key_of_hashed_numbers)
+{
+    struct rig_audit lines;
+
+    rig_start(&rig, &(struct rig_options){
+                        .redis = RIG_NO_REDIS,
+                        .audit_config = "\"numbers\": \"hashed\", \"key\": "
+                                        "\"0123456789abcdef0123456789abcdef\"",
+                    });
+    ck_assert_int_eq(expect_create_status(&rig, FROM), 201);
+    kill(rig.gateway.pid, SIGHUP);
+    ck_assert(process_wait_for(&rig.gateway, "reload.done", NULL, 0));
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(expect_create_status(&rig, FROM), 201);
+    rig_audit(&rig, &lines);
+    ck_assert_uint_eq(lines.count, 4);
+    for (size_t i = 1; i < lines.count; i++)
+        expect_member(lines.docs[i]->root, "from",
+                      wire_text(lines.docs[0]->root, "/from"));
+    rig_audit_release(&lines);
+    rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(a_bad_reload_changes_nothing_and_says_why)
 {
     char *said;
@@ -230,6 +255,7 @@ static Suite *suite(void)
     tcase_add_test(t, draining_ends_at_its_time_out);
     tcase_add_test(t, readiness_fails_before_accepting_ends);
     tcase_add_test(t, a_reload_takes_the_new_policies);
+    tcase_add_test(t, a_reload_keeps_the_key_of_hashed_numbers);
     tcase_add_test(t, a_bad_reload_changes_nothing_and_says_why);
     tcase_add_test(t, a_request_under_way_keeps_its_policies);
     return s;
