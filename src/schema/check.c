@@ -225,11 +225,9 @@ void check_scalar(struct schema_run *run, const struct node *node,
         return;
     }
     if (node->enumerated && !values_have(node->enumerated, s))
-        violate(run, to, depth, "enum", "must be %s",
-                node->enumerated->expected);
+        violate_text(run, to, depth, "enum", node->enumerated->must_be);
     if (node->constant && !values_have(node->constant, s))
-        violate(run, to, depth, "const", "must be %s",
-                node->constant->expected);
+        violate_text(run, to, depth, "const", node->constant->must_be);
     if (s->type == JSON_STRING && node->string)
         check_string(run, node->string, to, s, depth);
     else if (s->type == JSON_NUMBER && node->number)
@@ -261,10 +259,9 @@ void check_composite(struct schema_run *run, struct inst *inst,
             continue;
         if (text_is_absent(canonical) && sets[i]->composite_count > 0)
             violate(run, inst, depth, rules[i],
-                    "is too large to be compared with %s", sets[i]->expected);
+                    "is too large to be compared; it %s", sets[i]->must_be);
         else if (!composites_have(sets[i], canonical))
-            violate(run, inst, depth, rules[i], "must be %s",
-                    sets[i]->expected);
+            violate_text(run, inst, depth, rules[i], sets[i]->must_be);
     }
 }
 

@@ -159,9 +159,9 @@ struct node_array *compile_array_of(struct compiler *c, struct build *b);
 const struct node_values *compile_value_set(struct compiler *c, struct build *b,
                                             const struct json_value *const *v,
                                             size_t count);
-/* `"a", "b" and 3 more` */
-char *compile_expected(struct compiler *c, const struct json_value *const *v,
-                       size_t count);
+/* `must be "a", "b" or one of 3 more` */
+char *compile_must_be(struct compiler *c, const struct json_value *const *v,
+                      size_t count);
 
 /* ---- refs.c ---- */
 

@@ -14,8 +14,10 @@
 #define EXPONENT_MAX 100000
 /* One array or object in "enum" or "const", in canonical form. */
 #define COMPOSITE_MAX 65536
+/* What a message shows of them: values, bytes of all, bytes of a string. */
 #define EXPECTED_SHOWN 8
 #define EXPECTED_MAX 200
+#define SHOWN_MAX 80
 
 /* ---- type ---- */
 
@@ -107,6 +109,17 @@ bool compile_count(struct compiler *c, struct build *b, const char *name,
 
 /* ---- enum, const ---- */
 
+static enum status expect_string(struct buffer *to, struct text t)
+{
+    size_t len = t.len;
+
+    if (len > SHOWN_MAX)
+        for (len = SHOWN_MAX; len > 0 && ((uint8_t)t.data[len] & 0xC0) == 0x80;)
+            len--;
+    return buffer_printf(to, "\"%.*s%s\"", (int)len, t.data,
+                         len < t.len ? "..." : "");
+}
+
 static enum status expect_one(struct buffer *to, const struct json_value *v)
 {
     switch (v->type) {
@@ -117,7 +130,7 @@ static enum status expect_one(struct buffer *to, const struct json_value *v)
     case JSON_NUMBER:
         return buffer_append_text(to, v->text);
     case JSON_STRING:
-        return buffer_printf(to, "\"%.*s\"", TEXT_ARG(v->text));
+        return expect_string(to, v->text);
     case JSON_ARRAY:
         return buffer_append_str(to, "a certain array");
     case JSON_OBJECT:
@@ -126,15 +139,16 @@ static enum status expect_one(struct buffer *to, const struct json_value *v)
     return STATUS_INVALID;
 }
 
-char *compile_expected(struct compiler *c, const struct json_value *const *v,
-                       size_t count)
+char *compile_must_be(struct compiler *c, const struct json_value *const *v,
+                      size_t count)
 {
     struct buffer text;
     char *copy;
     size_t i, shown;
-    enum status status = STATUS_OK;
+    enum status status;
 
     buffer_init(&text, 1024 * 1024);
+    status = buffer_append_str(&text, "must be ");
     for (i = 0; i < count && status == STATUS_OK; i++) {
         if (i == EXPECTED_SHOWN || (i > 0 && text.len > EXPECTED_MAX))
             break;
@@ -236,8 +250,8 @@ const struct node_values *compile_value_set(struct compiler *c, struct build *b,
         return NULL;
     set->numbers = compile_alloc(c, count * sizeof(*set->numbers));
     set->composites = compile_alloc(c, count * sizeof(*set->composites));
-    set->expected = compile_expected(c, v, count);
-    if (!set->numbers || !set->composites || !set->expected)
+    set->must_be = compile_must_be(c, v, count);
+    if (!set->numbers || !set->composites || !set->must_be)
         return NULL;
     for (i = 0; i < count; i++)
         if (!value_add(c, b, set, v[i]))

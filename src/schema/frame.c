@@ -145,7 +145,8 @@ static void false_begin(struct schema_run *run, const struct frame *f,
 
         if (d->node->kind == NODE_FALSE && d->role == ROLE_VALUE &&
             inst_is_at_work(asker))
-            violate(run, asker, run->depth, d->keyword, "is not allowed here");
+            violate_text(run, asker, run->depth, d->keyword,
+                         "is not allowed here");
     }
 }
 

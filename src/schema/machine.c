@@ -95,8 +95,8 @@ static void member_more(struct schema_run *run, uint32_t at, struct inst *inst,
         name = scalar_of(JSON_STRING, key);
         if (!node_passes_scalar(run, o->names, &name) &&
             run->status == STATUS_OK)
-            violate(run, inst, run->depth, "propertyNames",
-                    "has a name that is not allowed");
+            violate_text(run, inst, run->depth, "propertyNames",
+                         "has a name that is not allowed");
     }
     if (!*evaluated && o->has_additional) {
         *evaluated = true;

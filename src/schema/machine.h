@@ -303,6 +303,9 @@ static inline void stack_reset(struct schema_run *run, struct stack_mark m)
  * frames[depth - 1] name it), or at what `suffix` adds to its pointer. */
 void violate(struct schema_run *run, struct inst *to, uint32_t depth,
              const char *rule, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* The same with a message that lives as long as the plan. */
+void violate_text(struct schema_run *run, struct inst *to, uint32_t depth,
+                  const char *rule, const char *message);
 void violate_below(struct schema_run *run, struct inst *to, uint32_t depth,
                    const char *suffix, const char *rule, const char *fmt, ...)
     PRINTF_LIKE(6, 7);

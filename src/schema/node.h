@@ -74,7 +74,7 @@ struct node_values {
     size_t number_count;
     struct text *composites; /* canonical, see canon.h */
     size_t composite_count;
-    const char *expected; /* for messages: "one of \"a\", \"b\"" */
+    const char *must_be; /* a message: "must be \"a\" or \"b\"" */
 };
 
 /* ---- scalars ---- */

@@ -47,14 +47,27 @@ void part_begin(struct inst *inst)
     s->kind = NULL;
 }
 
+/* The host can only stand right behind "https://": anything in between would
+ * be user information. So most URLs need no parsing. */
+static bool begins_with_host(struct text url, struct text host)
+{
+    static const struct text scheme = TEXT("https://");
+
+    return url.len >= scheme.len + host.len &&
+           text_equal_nocase(text_make(url.data + scheme.len, host.len),
+                             host) &&
+           text_equal_nocase(text_make(url.data, scheme.len), scheme);
+}
+
 static bool is_presigned(const struct node_parts *parts, struct text url)
 {
+    bool may_be = false;
     struct uri u;
     size_t i;
 
-    if (uri_parse(url, &u) != STATUS_OK)
-        return false;
-    if (!text_equal_nocase(u.scheme, TEXT_LIT("https")) ||
+    for (i = 0; i < parts->presigned_count; i++)
+        may_be |= begins_with_host(url, parts->presigned_hosts[i]);
+    if (!may_be || uri_parse(url, &u) != STATUS_OK ||
         !text_is_absent(u.userinfo) ||
         (u.port.len > 0 && !text_is(u.port, "443")))
         return false;

@@ -213,7 +213,7 @@ void unevaluated_result(struct schema_run *run, struct frame *f,
     if (!failed || is_evaluated || s->is_full)
         return;
     if (!intersects(marks, s->below, s->words)) {
-        violate(run, inst, depth, rule, "is not allowed here");
+        violate_text(run, inst, depth, rule, "is not allowed here");
         return;
     }
     if (s->count == RECORDS_MAX) {

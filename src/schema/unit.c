@@ -174,8 +174,8 @@ static void unit_check_false(struct schema_run *run, struct inst *root,
 
     for (i = 0; root->closure->has_false && i < root->closure->count; i++)
         if (root[i].node->kind == NODE_FALSE && root[i].is_live)
-            violate(run, &root[i], depth, false_rule(root, i),
-                    "is not allowed here");
+            violate_text(run, &root[i], depth, false_rule(root, i),
+                         "is not allowed here");
 }
 
 void unit_begin(struct schema_run *run, struct inst *root, unsigned bits,
@@ -309,8 +309,8 @@ static void violate_group(struct schema_run *run, struct inst *inst,
                 "%s",
                 selector->member.data, selector->expected);
     else
-        violate(run, inst, depth, rule,
-                "matches none of the alternatives that are allowed");
+        violate_text(run, inst, depth, rule,
+                     "matches none of the alternatives that are allowed");
 }
 
 static void resolve_group(struct schema_run *run, struct inst *inst,
@@ -358,8 +358,8 @@ static void resolve_inst(struct schema_run *run, struct inst *inst,
     resolve_group(run, inst, GROUP_ONE, depth);
     for (i = c->begin[PLACE_NOT]; i < c->begin[PLACE_NOT + 1]; i++)
         if (passes(child_at(inst, i)))
-            violate(run, inst, depth, "not",
-                    "matches the one thing that is not allowed");
+            violate_text(run, inst, depth, "not",
+                         "matches the one thing that is not allowed");
     for (i = c->begin[PLACE_IF]; i < c->begin[PLACE_IF + 1]; i++) {
         enum place_kind next =
             passes(child_at(inst, i)) ? PLACE_THEN : PLACE_ELSE;
@@ -565,7 +565,8 @@ void unit_scalar(struct schema_run *run, const struct duty *d,
     switch (d->node->kind) {
     case NODE_FALSE:
         if (d->role == ROLE_VALUE)
-            violate(run, asker, run->depth, d->keyword, "is not allowed here");
+            violate_text(run, asker, run->depth, d->keyword,
+                         "is not allowed here");
         else
             unit_deliver(run, NULL, asker, d->role, run->depth);
         break;

@@ -30,10 +30,17 @@ static void path_char(struct path_writer *w, char c)
         w->out[w->len++] = c;
 }
 
+/* Most names need no escape and fit. */
 static void path_escaped(struct path_writer *w, const char *p, size_t len)
 {
     size_t i;
 
+    if (len <= POINTER_MAX - w->len && w->len < POINTER_MAX &&
+        !memchr(p, '~', len) && !memchr(p, '/', len)) {
+        memcpy(w->out + w->len, p, len);
+        w->len += len;
+        return;
+    }
     for (i = 0; i < len && w->len <= POINTER_MAX; i++) {
         if (p[i] == '~' || p[i] == '/') {
             path_char(w, '~');
@@ -44,8 +51,19 @@ static void path_escaped(struct path_writer *w, const char *p, size_t len)
     }
 }
 
+static void path_number(struct path_writer *w, uint64_t n)
+{
+    char digits[24];
+    size_t i = sizeof(digits);
+
+    do
+        digits[--i] = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    path_escaped(w, digits + i, sizeof(digits) - i);
+}
+
 /* Cut at POINTER_MAX, not inside a character nor an escape. */
-static void path_finish(struct path_writer *w)
+static size_t path_finish(struct path_writer *w)
 {
     size_t len = w->len;
 
@@ -57,14 +75,14 @@ static void path_finish(struct path_writer *w)
             len--;
     }
     w->out[len] = '\0';
+    return len;
 }
 
-/* `out` has POINTER_MAX + 2 bytes. */
-static void path_write(const struct schema_run *run, uint32_t depth,
-                       const char *suffix, bool for_record, char *out)
+/* Returns the length; `out` has POINTER_MAX + 2 bytes. */
+static size_t path_write(const struct schema_run *run, uint32_t depth,
+                         const char *suffix, bool for_record, char *out)
 {
     struct path_writer w = {.out = out};
-    char number[24];
     uint32_t i;
 
     for (i = 0; i < depth; i++) {
@@ -72,10 +90,7 @@ static void path_write(const struct schema_run *run, uint32_t depth,
 
         path_char(&w, '/');
         if (!f->is_object) {
-            int n = snprintf(number, sizeof(number), "%llu",
-                             (unsigned long long)f->count - 1);
-
-            path_escaped(&w, number, (size_t)n);
+            path_number(&w, f->count - 1);
         } else if (!for_record) {
             path_escaped(&w, run->path + f->key_at, f->key_len);
         } else if (f->known_name) {
@@ -86,35 +101,25 @@ static void path_write(const struct schema_run *run, uint32_t depth,
     }
     for (; *suffix; suffix++)
         path_char(&w, *suffix);
-    path_finish(&w);
+    return path_finish(&w);
 }
 
 /* ---- one violation ---- */
 
-__attribute__((format(printf, 5, 0))) static struct held *
-held_new(struct schema_run *run, uint32_t depth, const char *suffix,
-         const char *rule, const char *fmt, va_list ap)
+/* `message` lives as long as the plan unless it is to be copied. */
+static struct held *held_new(struct schema_run *run, uint32_t depth,
+                             const char *suffix, const char *rule,
+                             const char *message, bool copies_message)
 {
     char pointer[POINTER_MAX + 2], record[POINTER_MAX + 2];
-    char message[MESSAGE_MAX];
-    size_t pointer_size, record_size, message_size, size;
-    struct held *h;
+    size_t pointer_size = path_write(run, depth, suffix, false, pointer) + 1;
+    size_t record_size = path_write(run, depth, suffix, true, record) + 1;
+    size_t message_size = copies_message ? strlen(message) + 1 : 0;
+    size_t size =
+        sizeof(struct held) + pointer_size + record_size + message_size;
+    struct held *h = run_alloc(run, size);
     char *text;
 
-    path_write(run, depth, suffix, false, pointer);
-    path_write(run, depth, suffix, true, record);
-    if (vsnprintf(message, sizeof(message), fmt, ap) >= MESSAGE_MAX) {
-        size_t cut = sizeof(message) - sizeof("...");
-
-        while (((uint8_t)message[cut] & 0xC0) == 0x80)
-            cut--;
-        memcpy(message + cut, "...", sizeof("..."));
-    }
-    pointer_size = strlen(pointer) + 1;
-    record_size = strlen(record) + 1;
-    message_size = strlen(message) + 1;
-    size = sizeof(*h) + pointer_size + record_size + message_size;
-    h = run_alloc(run, size);
     if (!h)
         return NULL;
     text = (char *)(h + 1);
@@ -124,9 +129,24 @@ held_new(struct schema_run *run, uint32_t depth, const char *suffix,
     h->rule = rule;
     h->pointer = memcpy(text, pointer, pointer_size);
     h->record_pointer = memcpy(text + pointer_size, record, record_size);
-    h->message =
-        memcpy(text + pointer_size + record_size, message, message_size);
+    h->message = message;
+    if (copies_message)
+        h->message =
+            memcpy(text + pointer_size + record_size, message, message_size);
     return h;
+}
+
+/* Cut at MESSAGE_MAX, not inside a character. */
+__attribute__((format(printf, 2, 0))) static void
+message_write(char *message, const char *fmt, va_list ap)
+{
+    size_t cut = MESSAGE_MAX - sizeof("...");
+
+    if (vsnprintf(message, MESSAGE_MAX, fmt, ap) < MESSAGE_MAX)
+        return;
+    while (((uint8_t)message[cut] & 0xC0) == 0x80)
+        cut--;
+    memcpy(message + cut, "...", sizeof("..."));
 }
 
 void violation_unref(struct schema_run *run, struct held *h)
@@ -311,30 +331,35 @@ void hold_move(struct schema_run *run, struct inst *from, struct inst *to)
 
 /* ---- the ways in ---- */
 
-__attribute__((format(printf, 6, 0))) static void
-violate_v(struct schema_run *run, struct inst *to, uint32_t depth,
-          const char *suffix, const char *rule, const char *fmt, va_list ap)
+/* Where the violation goes: to `uses`, and into *hold unless NULL. False:
+ * nowhere, and nobody needs it written. */
+static bool violate_begin(struct schema_run *run, struct inst *to,
+                          uint64_t *uses, struct hold **hold)
 {
-    uint64_t uses = uses_with_room(run, to->uses);
-    struct hold *hold = NULL;
-    struct held *h;
-
     fail(to);
-    run->broken |= to->uses;
-    if (to->uses)
+    *uses = 0;
+    *hold = NULL;
+    if (to->uses) {
+        *uses = uses_with_room(run, to->uses);
+        run->broken |= to->uses;
         run->taps_failed |= run->taps_open;
-    run->violations_total += (uint64_t)__builtin_popcountll(to->uses & ~uses);
-    if (to->mode & MODE_HELD) {
-        hold = hold_of(run, to);
-        if (!hold)
-            return;
-        hold->taps |= run->taps_open;
-        if (hold->count == SCHEMA_VIOLATIONS_MAX)
-            hold = NULL;
+        run->violations_total +=
+            (uint64_t)__builtin_popcountll(to->uses & ~*uses);
     }
-    if (uses == 0 && !hold)
-        return;
-    h = held_new(run, depth, suffix, rule, fmt, ap);
+    if (to->mode & MODE_HELD) {
+        *hold = hold_of(run, to);
+        if (!*hold)
+            return false;
+        (*hold)->taps |= run->taps_open;
+        if ((*hold)->count == SCHEMA_VIOLATIONS_MAX)
+            *hold = NULL;
+    }
+    return *uses || *hold;
+}
+
+static void violate_end(struct schema_run *run, uint64_t uses,
+                        struct hold *hold, struct held *h)
+{
     if (!h)
         return;
     if (hold)
@@ -343,46 +368,54 @@ violate_v(struct schema_run *run, struct inst *to, uint32_t depth,
     violation_unref(run, h);
 }
 
+void violate_text(struct schema_run *run, struct inst *to, uint32_t depth,
+                  const char *rule, const char *message)
+{
+    struct hold *hold;
+    uint64_t uses;
+
+    if (violate_begin(run, to, &uses, &hold))
+        violate_end(run, uses, hold,
+                    held_new(run, depth, "", rule, message, false));
+}
+
 void violate(struct schema_run *run, struct inst *to, uint32_t depth,
              const char *rule, const char *fmt, ...)
 {
+    char message[MESSAGE_MAX];
+    struct hold *hold;
+    uint64_t uses;
     va_list ap;
 
+    if (!violate_begin(run, to, &uses, &hold))
+        return;
     va_start(ap, fmt);
-    violate_v(run, to, depth, "", rule, fmt, ap);
+    message_write(message, fmt, ap);
     va_end(ap);
+    violate_end(run, uses, hold, held_new(run, depth, "", rule, message, true));
 }
 
 void violate_below(struct schema_run *run, struct inst *to, uint32_t depth,
                    const char *suffix, const char *rule, const char *fmt, ...)
 {
+    char message[MESSAGE_MAX];
+    struct hold *hold;
+    uint64_t uses;
     va_list ap;
 
+    if (!violate_begin(run, to, &uses, &hold))
+        return;
     va_start(ap, fmt);
-    violate_v(run, to, depth, suffix, rule, fmt, ap);
+    message_write(message, fmt, ap);
     va_end(ap);
-}
-
-static struct held *held_newf(struct schema_run *run, uint32_t depth,
-                              const char *rule, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-
-static struct held *held_newf(struct schema_run *run, uint32_t depth,
-                              const char *rule, const char *fmt, ...)
-{
-    struct held *h;
-    va_list ap;
-
-    va_start(ap, fmt);
-    h = held_new(run, depth, "", rule, fmt, ap);
-    va_end(ap);
-    return h;
+    violate_end(run, uses, hold,
+                held_new(run, depth, suffix, rule, message, true));
 }
 
 struct held *violation_keep(struct schema_run *run, uint32_t depth,
                             const char *rule, const char *message)
 {
-    return held_newf(run, depth, rule, "%s", message);
+    return held_new(run, depth, "", rule, message, false);
 }
 
 void violate_kept(struct schema_run *run, struct inst *to, struct held *h)
@@ -403,6 +436,7 @@ void violate_kept(struct schema_run *run, struct inst *to, struct held *h)
 void refuse(struct schema_run *run, uint32_t depth, const char *rule,
             const char *fmt, ...)
 {
+    char message[MESSAGE_MAX];
     struct held *h;
     va_list ap;
 
@@ -413,8 +447,9 @@ void refuse(struct schema_run *run, uint32_t depth, const char *rule,
     violations_release(run);
     run->violations_total = 0;
     va_start(ap, fmt);
-    h = held_new(run, depth, "", rule, fmt, ap);
+    message_write(message, fmt, ap);
     va_end(ap);
+    h = held_new(run, depth, "", rule, message, true);
     if (h && list_add(run, SCHEMA_USE_JSON, h)) {
         run->violations_total = 1;
         run->status = STATUS_INVALID;
