@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "schema/machine.h"
+#include "schema/utf8.h"
 
 /* ---- types ---- */
 
@@ -80,20 +81,10 @@ const struct number *scalar_number(struct scalar *s)
     return &s->number;
 }
 
-struct scalar scalar_of(enum json_type type, struct text t)
+void scalar_type_number(struct scalar *s)
 {
-    struct scalar s;
-
-    s.type = (uint8_t)type;
-    s.bits = (uint8_t)NODE_TYPE(type);
-    s.boolean = false;
-    s.has_number = false;
-    s.text = t;
-    s.points = -1;
-    if (type == JSON_NUMBER &&
-        (looks_integer(t) || number_is_integer(scalar_number(&s))))
-        s.bits |= NODE_INTEGER;
-    return s;
+    if (looks_integer(s->text) || number_is_integer(scalar_number(s)))
+        s->bits |= NODE_INTEGER;
 }
 
 static bool values_have(const struct node_values *v, struct scalar *s)
@@ -119,15 +110,9 @@ static bool values_have(const struct node_values *v, struct scalar *s)
 
 static int64_t code_points(struct scalar *s)
 {
-    int64_t n = 0;
-    size_t i;
-
-    if (s->points >= 0)
-        return s->points;
-    for (i = 0; i < s->text.len; i++)
-        n += ((uint8_t)s->text.data[i] & 0xC0) != 0x80;
-    s->points = n;
-    return n;
+    if (s->points < 0)
+        s->points = (int64_t)utf8_characters(s->text.data, s->text.len);
+    return s->points;
 }
 
 static void check_length(struct schema_run *run, const struct node_string *c,

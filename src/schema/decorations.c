@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "schema/machine.h"
+#include "schema/utf8.h"
 
 #define DECORATIONS_MAX 10000
 #define TOLD_MAX SCHEMA_VIOLATIONS_MAX
@@ -77,21 +78,6 @@ void decoration_range_end(struct inst *inst, const struct frame *f)
         s->range_is_wrong = true;
 }
 
-/* A character outside the basic plane has four bytes here and two units
- * there. */
-static uint64_t utf16_units(struct text t)
-{
-    uint64_t units = 0;
-    size_t i;
-
-    for (i = 0; i < t.len; i++) {
-        uint8_t c = (uint8_t)t.data[i];
-
-        units += ((c & 0xC0) != 0x80) + (c >= 0xF0);
-    }
-    return units;
-}
-
 static void bound_add(struct decorations_state *s, const struct scalar *scalar)
 {
     struct scalar number = *scalar;
@@ -116,7 +102,7 @@ void decoration_scalar(struct schema_run *run, const struct node *node,
     case NODE_DECORATED_TEXT:
         if (s->type == JSON_STRING) {
             state->has_text = true;
-            state->text_units = utf16_units(s->text);
+            state->text_units = utf8_utf16_units(s->text.data, s->text.len);
         }
         break;
     case NODE_DECORATION: /* an item that is no object */

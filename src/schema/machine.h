@@ -342,7 +342,20 @@ void check_array_end(struct schema_run *run, struct inst *inst,
  * it was too large to keep. */
 void check_composite(struct schema_run *run, struct inst *inst,
                      struct text canonical, uint32_t depth);
-struct scalar scalar_of(enum json_type type, struct text t);
+/* A number may be an integer too. */
+void scalar_type_number(struct scalar *s);
+static inline void scalar_init(struct scalar *s, enum json_type type,
+                               struct text t)
+{
+    s->type = (uint8_t)type;
+    s->bits = (uint8_t)NODE_TYPE(type);
+    s->boolean = false;
+    s->has_number = false;
+    s->text = t;
+    s->points = -1;
+    if (type == JSON_NUMBER)
+        scalar_type_number(s);
+}
 /* Fills in s->number. */
 const struct number *scalar_number(struct scalar *s);
 /* Does `t` match? False also when the run has ended over it. */

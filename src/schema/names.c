@@ -99,7 +99,8 @@ bool frame_add_key(struct schema_run *run, struct frame *f,
         if (!run_reserve(run, &run->prints, &run->prints_size,
                          run->print_count + 1, sizeof(*run->prints)))
             return false;
-        run->prints[run->print_count++] = print;
+        run->prints[run->print_count].lo = print.lo;
+        run->prints[run->print_count++].hi = print.hi;
         if (run->print_count - f->prints_at == SET_FROM && !set_grow(run, f))
             return false;
     }

@@ -48,30 +48,34 @@ static struct schema_run *run_of(void *arg)
 
 static int on_null(void *arg)
 {
-    struct scalar s = scalar_of(JSON_NULL, TEXT_LIT(""));
+    struct scalar s;
 
+    scalar_init(&s, JSON_NULL, TEXT_LIT(""));
     return machine_scalar(run_of(arg), &s);
 }
 
 static int on_boolean(void *arg, int value)
 {
-    struct scalar s = scalar_of(JSON_BOOL, TEXT_LIT(""));
+    struct scalar s;
 
+    scalar_init(&s, JSON_BOOL, TEXT_LIT(""));
     s.boolean = value != 0;
     return machine_scalar(run_of(arg), &s);
 }
 
 static int on_number(void *arg, const char *p, size_t len)
 {
-    struct scalar s = scalar_of(JSON_NUMBER, text_make(p, len));
+    struct scalar s;
 
+    scalar_init(&s, JSON_NUMBER, text_make(p, len));
     return machine_scalar(run_of(arg), &s);
 }
 
 static int on_string(void *arg, const unsigned char *p, size_t len)
 {
-    struct scalar s = scalar_of(JSON_STRING, text_make((const char *)p, len));
+    struct scalar s;
 
+    scalar_init(&s, JSON_STRING, text_make((const char *)p, len));
     return machine_scalar(run_of(arg), &s);
 }
 

@@ -7,6 +7,8 @@
  */
 #include "schema/utf8.h"
 
+#include <string.h>
+
 bool utf8_begin(struct utf8 *u, uint8_t lead)
 {
     if (lead < 0xC2 || lead > 0xF4)
@@ -81,4 +83,64 @@ const uint8_t *utf8_skip(const uint8_t *at, const uint8_t *end)
         at += n;
     }
     return at;
+}
+
+/* ---- counting ---- */
+
+typedef int8_t lanes __attribute__((vector_size(16)));
+typedef uint8_t sums __attribute__((vector_size(16)));
+
+static size_t sums_add(sums v)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < sizeof(v); i++)
+        sum += v[i];
+    return sum;
+}
+
+/* The bytes that continue a character, and those that begin one of four. As
+ * signed bytes: below -64, and from -16 to -1. */
+static void count_bytes(const char *text, size_t len, size_t *continuing,
+                        size_t *fours)
+{
+    size_t at = 0;
+
+    *continuing = *fours = 0;
+    while (len - at >= sizeof(lanes)) {
+        sums a = {0}, b = {0}; /* hold for 255 blocks */
+
+        for (int i = 0; i < 255 && len - at >= sizeof(lanes); i++) {
+            lanes v;
+
+            memcpy(&v, text + at, sizeof(v));
+            a -= (sums)(v < -64); /* -1 where it is so */
+            b -= (sums)((v >= -16) & (v < 0));
+            at += sizeof(v);
+        }
+        *continuing += sums_add(a);
+        *fours += sums_add(b);
+    }
+    for (; at < len; at++) {
+        int8_t c = (int8_t)text[at];
+
+        *continuing += c < -64;
+        *fours += c >= -16 && c < 0;
+    }
+}
+
+size_t utf8_characters(const char *text, size_t len)
+{
+    size_t continuing, fours;
+
+    count_bytes(text, len, &continuing, &fours);
+    return len - continuing;
+}
+
+size_t utf8_utf16_units(const char *text, size_t len)
+{
+    size_t continuing, fours;
+
+    count_bytes(text, len, &continuing, &fours);
+    return len - continuing + fours;
 }

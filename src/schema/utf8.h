@@ -27,4 +27,9 @@ bool utf8_continue(struct utf8 *u, uint8_t byte);
  * with; they may be none. The last 3 bytes are not looked into. */
 const uint8_t *utf8_skip(const uint8_t *at, const uint8_t *end);
 
+/* Of a text that is valid: its characters, and the code units that they have
+ * in UTF-16. */
+size_t utf8_characters(const char *text, size_t len);
+size_t utf8_utf16_units(const char *text, size_t len);
+
 #endif

@@ -26,25 +26,23 @@ static bool is_utf8(struct text t)
     return u.left == 0;
 }
 
-static struct scalar scalar_from(const struct schema_run *run, unsigned types,
-                                 struct text t)
+static void scalar_from(const struct schema_run *run, unsigned types,
+                        struct text t, struct scalar *out)
 {
-    struct scalar s;
+    enum json_type type = JSON_STRING;
 
     if (types & NODE_TYPE(JSON_STRING))
-        return scalar_of(JSON_STRING, t);
-    if ((types & NODE_TYPE(JSON_NUMBER)) &&
-        t.len <= run->limits.max_number_bytes && number_is_json(t))
-        return scalar_of(JSON_NUMBER, t);
-    if ((types & NODE_TYPE(JSON_BOOL)) &&
-        (text_is(t, "true") || text_is(t, "false"))) {
-        s = scalar_of(JSON_BOOL, t);
-        s.boolean = text_is(t, "true");
-        return s;
-    }
-    if ((types & NODE_TYPE(JSON_NULL)) && text_is(t, "null"))
-        return scalar_of(JSON_NULL, t);
-    return scalar_of(JSON_STRING, t);
+        type = JSON_STRING;
+    else if ((types & NODE_TYPE(JSON_NUMBER)) &&
+             t.len <= run->limits.max_number_bytes && number_is_json(t))
+        type = JSON_NUMBER;
+    else if ((types & NODE_TYPE(JSON_BOOL)) &&
+             (text_is(t, "true") || text_is(t, "false")))
+        type = JSON_BOOL;
+    else if ((types & NODE_TYPE(JSON_NULL)) && text_is(t, "null"))
+        type = JSON_NULL;
+    scalar_init(out, type, t);
+    out->boolean = type == JSON_BOOL && text_is(t, "true");
 }
 
 enum status schema_run_values(struct schema_run *run, const struct text *values,
@@ -70,7 +68,7 @@ enum status schema_run_values(struct schema_run *run, const struct text *values,
     if (run->status == STATUS_OK && is_array)
         machine_begin(run, false);
     for (i = 0; i < count && run->status == STATUS_OK; i++) {
-        s = scalar_from(run, types, values[i]);
+        scalar_from(run, types, values[i], &s);
         machine_scalar(run, &s);
         if (!is_array)
             break;

@@ -127,5 +127,36 @@ START_TEST(skip_stops)
 }
 END_TEST
 
+/* Lengths around the blocks that are counted together, of which 255 make a
+ * byte full. */
+START_TEST(counts)
+{
+    static const struct {
+        const char *text;
+        size_t bytes, units;
+    } characters[] = {{"a", 1, 1},
+                      {"\x7f", 1, 1},
+                      {"\xC2\x80", 2, 1},
+                      {"\xEF\xBF\xBF", 3, 1},
+                      {"\xF0\x90\x80\x80", 4, 2},
+                      {"\xF4\x8F\xBF\xBF", 4, 2}};
+    static char text[4 * 5000];
+
+    for (size_t k = 0; k < sizeof(characters) / sizeof(characters[0]); k++) {
+        size_t bytes = characters[k].bytes;
+
+        for (size_t n = 0; n < 5000; n += n < 70 ? 1 : 613) {
+            for (size_t i = 0; i < n; i++)
+                memcpy(text + i * bytes, characters[k].text, bytes);
+            ck_assert_uint_eq(utf8_characters(text, n * bytes), n);
+            ck_assert_uint_eq(utf8_utf16_units(text, n * bytes),
+                              n * characters[k].units);
+        }
+    }
+    ck_assert_uint_eq(utf8_characters(NULL, 0), 0);
+    ck_assert_uint_eq(utf8_utf16_units("a\xC3\xA9\xF0\x9F\x98\x80z", 8), 5);
+}
+END_TEST
+
 UNIT_MAIN("schema/utf8", every_code_point, overlong, wrong_bytes, no_lead,
-          skip_stops)
+          skip_stops, counts)
