@@ -590,6 +590,19 @@ START_TEST(a_client_of_1_0_is_answered_and_closed)
 }
 END_TEST
 
+START_TEST(an_answer_without_length_to_1_0_ends_with_the_connection)
+{
+    rig_start(&rig);
+    struct answer a = talk("POST /stream HTTP/1.0\r\nConnection: keep-alive\r\n"
+                           "Content-Length: 5\r\n\r\nhello",
+                           NULL, 0);
+    ck_assert(a.is_closed && !a.is_reset);
+    ASSERT_HAS(a, "Connection: close\r\n");
+    ASSERT_HAS(a, "\r\n\r\nhello");
+    free(a.data);
+}
+END_TEST
+
 START_TEST(a_client_of_1_0_may_keep_its_connection)
 {
     rig_start(&rig);
@@ -1253,6 +1266,7 @@ static Suite *suite(void)
     tcase_add_test(t, no_continue_when_it_was_not_asked_for);
     tcase_add_test(t, HEAD_and_204_carry_no_body);
     tcase_add_test(t, a_client_of_1_0_is_answered_and_closed);
+    tcase_add_test(t, an_answer_without_length_to_1_0_ends_with_the_connection);
     tcase_add_test(t, a_client_of_1_0_may_keep_its_connection);
     tcase_add_test(t, connection_close_is_obeyed_and_said);
     tcase_add_test(t, an_answer_shorter_than_promised_is_cut);
