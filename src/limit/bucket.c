@@ -106,11 +106,11 @@ void limit_bucket_init(struct limit_bucket *b, const struct limit_rate *r,
     *b = (struct limit_bucket){r->capacity_utok, 0, now};
 }
 
-void limit_bucket_resize(struct limit_bucket *b, int64_t before_utok,
+void limit_bucket_resize(struct limit_bucket *b, int64_t largest_utok,
                          const struct limit_rate *r)
 {
-    if (r->capacity_utok > before_utok)
-        b->level_utok += r->capacity_utok - before_utok;
+    if (r->capacity_utok > largest_utok)
+        b->level_utok += r->capacity_utok - largest_utok;
 }
 
 void limit_bucket_refill(struct limit_bucket *b, const struct limit_rate *r,

@@ -60,10 +60,15 @@ void limit_rate_scale(const struct limit_rate *r, double share,
 void limit_bucket_init(struct limit_bucket *b, const struct limit_rate *r,
                        mono_us now);
 
-/* The capacity has changed since the level was written: raised, the difference
- * is there at once; lowered, the next refill cuts what is above it. What was
- * spent stays spent. */
-void limit_bucket_resize(struct limit_bucket *b, int64_t before_utok,
+/* The capacity may have changed since the level was written. Raised above the
+ * largest it ever was, the difference is there at once, so that a larger
+ * limit helps a bucket that refills slowly or never; lowered, the next refill
+ * cuts what is above it.
+ *
+ * The largest and not the last one: while gateways with an old and a new
+ * policy charge the same bucket in turn, or an operator tries two values,
+ * each change back would give the difference once more. */
+void limit_bucket_resize(struct limit_bucket *b, int64_t largest_utok,
                          const struct limit_rate *r);
 
 /* Bring the level up to `now` (a `now` before filled_at changes nothing; a

@@ -27,9 +27,9 @@ local function time_for(missing, carry, refill, period)
         floor((rest * period - carry + refill - 1) / refill)
 end
 
-local function resized(level, before, capacity)
-    if capacity > before then return level + capacity - before end
-    return level
+local function resized(level, largest, capacity)
+    if capacity <= largest then return level, largest end
+    return level + capacity - largest, capacity
 end
 
 local function refilled(level, carry, filled_at, capacity, refill, period, now)

@@ -36,7 +36,6 @@
 #include "base/check.h"
 #include "base/fingerprint.h"
 
-#define NO_SLOT UINT32_MAX
 #define BUCKETS_MAX (UINT32_C(1) << 30)
 #define CORRECTIONS_MAX 256
 #define UNUSED_US (30 * 86400 * US_PER_S)
@@ -44,7 +43,7 @@
 struct slot {
     struct fingerprint key;
     int64_t level_utok;
-    int64_t capacity_utok; /* when the level was written */
+    int64_t largest_utok; /* capacity that it has had */
     mono_us filled_at;
     mono_us full_at;
     uint32_t carry; /* below the longest period in seconds, 8.64e7 */
@@ -224,6 +223,7 @@ static struct slot *insert(struct limit_shared *s,
         sift_up(s, slot);
     }
     s->slots[slot].key = *key;
+    s->slots[slot].largest_utok = 0;
     chain(s, slot);
     return &s->slots[slot];
 }
@@ -252,7 +252,7 @@ static struct slot *load(struct limit_shared *s, const struct fingerprint *key,
         return NULL;
     }
     *b = (struct limit_bucket){slot->level_utok, slot->carry, slot->filled_at};
-    limit_bucket_resize(b, slot->capacity_utok, r);
+    limit_bucket_resize(b, slot->largest_utok, r);
     limit_bucket_refill(b, r, now);
     return slot;
 }
@@ -267,8 +267,9 @@ static void store(struct limit_shared *s, const struct fingerprint *key,
 
     if (slot == NULL)
         slot = insert(s, key, full, now);
+    if (slot->largest_utok < r->capacity_utok)
+        slot->largest_utok = r->capacity_utok;
     slot->level_utok = b->level_utok;
-    slot->capacity_utok = r->capacity_utok;
     slot->carry = (uint32_t)b->carry;
     slot->filled_at = b->filled_at;
     slot->full_at = full;

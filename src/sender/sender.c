@@ -196,9 +196,11 @@ static bool cache_find(struct sender_shared *s, struct text chat,
     return found != 0;
 }
 
+enum origin { FROM_REDIS, FROM_UPSTREAM, FROM_UPSTREAM_REDIS_AWAY };
+
 /* true: Redis should be told as well. */
 static bool cache_keep(struct sender_shared *s, struct text chat,
-                       struct text number, bool is_from_redis)
+                       struct text number, enum origin origin)
 {
     struct fingerprint print = fingerprint_of(&s->secret, chat);
     mono_us now = clock_mono(s->clock);
@@ -206,14 +208,15 @@ static bool cache_keep(struct sender_shared *s, struct text chat,
     uint32_t found = *find_link(s, print);
     struct slot *slot = found != 0 ? &s->slots[found - 1] : take_slot(s, print);
     bool is_new = !text_is(number, slot->number);
-    bool is_due = is_from_redis || is_new ||
-                  slot->written_at < now - REDIS_WRITE_INTERVAL_US;
+    bool is_due = is_new || slot->written_at < now - REDIS_WRITE_INTERVAL_US;
     memset(slot->number, 0, sizeof(slot->number));
     memcpy(slot->number, number.data, number.len);
-    if (is_due)
+    if (origin == FROM_UPSTREAM_REDIS_AWAY && is_new)
+        slot->written_at = INT64_MIN; /* due when it is back */
+    else if (origin == FROM_REDIS || (origin == FROM_UPSTREAM && is_due))
         slot->written_at = now;
     pthread_mutex_unlock(&s->lock);
-    return is_due && !is_from_redis;
+    return is_due && origin == FROM_UPSTREAM;
 }
 
 /* Ids are compared in lower case; false: nothing that could be an id. */
@@ -294,7 +297,8 @@ static void on_found(void *arg, const struct redis_result *result)
         memcpy(text, number.data, number.len);
         if (search->sender != NULL)
             cache_keep(search->sender->shared,
-                       text_make(search->chat, search->chat_len), number, true);
+                       text_make(search->chat, search->chat_len), number,
+                       FROM_REDIS);
     }
     sender_found_fn done = search->done;
     void *done_arg = search->arg;
@@ -365,7 +369,9 @@ void sender_learn(struct sender *s, struct text chat, struct text number)
     if (!lower(chat, id) || !sender_is_number(number))
         return;
     struct text lowered = text_make(id, chat.len);
-    if (!cache_keep(s->shared, lowered, number, false) || s->redis == NULL)
+    bool can_write = s->redis != NULL && redis_is_up(s->redis);
+    if (!cache_keep(s->shared, lowered, number,
+                    can_write ? FROM_UPSTREAM : FROM_UPSTREAM_REDIS_AWAY))
         return;
     const struct text argv[] = {TEXT("SET"),
                                 redis_key(lowered, key, sizeof(key)), number,

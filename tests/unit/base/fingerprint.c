@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "unit.h"
 
 static struct fingerprint of_first_bytes(size_t len)
 {
@@ -74,20 +75,5 @@ START_TEST(nul_bytes_count)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("base/fingerprint");
-    TCase *t = tcase_create("fingerprint");
-    SRunner *r;
-    int failed;
-
-    tcase_add_test(t, published_vectors);
-    tcase_add_test(t, another_secret_gives_another_fingerprint);
-    tcase_add_test(t, nul_bytes_count);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("base/fingerprint", published_vectors,
+          another_secret_gives_another_fingerprint, nul_bytes_count)

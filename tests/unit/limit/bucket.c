@@ -7,6 +7,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "unit.h"
+
 /* Check notes every ck_assert in a file, which is slow in long loops. */
 #define REQUIRE(cond)                                                          \
     do {                                                                       \
@@ -407,35 +409,13 @@ START_TEST(scaled_rates_do_not_overflow)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("limit/bucket");
-    TCase *t = tcase_create("bucket");
-    SRunner *r;
-    int failed;
-
-    tcase_add_test(t, starts_full_and_allows_the_burst);
-    tcase_add_test(t, one_a_day_loses_nothing);
-    tcase_add_test(t, a_thousand_steps_fill_as_one);
-    tcase_add_test(t, allows_exactly_capacity_and_refill);
-    tcase_add_test(t, wait_is_exact_to_the_microsecond);
-    tcase_add_test(t, waits_that_no_double_holds_are_never);
-    tcase_add_test(t, elapsed_is_clamped_at_0);
-    tcase_add_test(t, a_swinging_clock_gives_nothing_away);
-    tcase_add_test(t, remaining_is_clamped_at_0);
-    tcase_add_test(t, no_overflow_at_the_bounds);
-    tcase_add_test(t, a_changed_capacity_applies_to_live_buckets);
-    tcase_add_test(t, a_changed_period_drops_a_carry_that_does_not_fit);
-    tcase_add_test(t, without_refill_never);
-    tcase_add_test(t, give_stops_at_the_capacity);
-    tcase_add_test(t, fill_time_in_microseconds);
-    tcase_add_test(t, bad_rates_are_told_from_good_ones);
-    tcase_add_test(t, a_share_is_exact);
-    tcase_add_test(t, scaled_rates_do_not_overflow);
-    suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("limit/bucket", starts_full_and_allows_the_burst,
+          one_a_day_loses_nothing, a_thousand_steps_fill_as_one,
+          allows_exactly_capacity_and_refill, wait_is_exact_to_the_microsecond,
+          waits_that_no_double_holds_are_never, elapsed_is_clamped_at_0,
+          a_swinging_clock_gives_nothing_away, remaining_is_clamped_at_0,
+          no_overflow_at_the_bounds, a_changed_capacity_applies_to_live_buckets,
+          a_changed_period_drops_a_carry_that_does_not_fit,
+          without_refill_never, give_stops_at_the_capacity,
+          fill_time_in_microseconds, bad_rates_are_told_from_good_ones,
+          a_share_is_exact, scaled_rates_do_not_overflow)
