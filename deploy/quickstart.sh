@@ -234,8 +234,9 @@ tour() {
     cp "$dir/body429" "$dir/body"
     show_answer
 
-    printf '\n4. What the audit file says of the first, the invalid and the last\n'
-    sed -n -e '1p' -e '2p' -e '$p' "$audit" | sed 's/^/\n  /'
+    printf '\n4. What the audit file says of the first, the invalid and a limited one\n'
+    { sed -n -e '1p' -e '2p' "$audit" && grep -m 1 '"decision":"limited"' "$audit"; } |
+        sed 's/^/\n  /'
     grep -q "\"trace_id\":\"$trace\"" "$audit" ||
         fail "the upstream's trace_id $trace is not in the audit file"
     printf '\nThe trace_id that the upstream gave to the first, %s, leads to its line:\n\n' "$trace"
