@@ -61,12 +61,14 @@ static void on_done(void *arg)
 {
     struct exchange *x;
     MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
-    x->req = NULL;
     /* The server went away under an exchange that was not over: nobody is
      * left to answer, and what neighbours still do is of no use. */
     if (!x->is_over) {
-        if (x->call != NULL)
+        if (x->call != NULL) {
             upstream_call_cancel(x->call);
+            if (x->delivery == AUDIT_DELIVERY_NONE)
+                x->delivery = AUDIT_DELIVERY_UNKNOWN;
+        }
         if (x->limit_call != NULL)
             limit_call_cancel(x->limit_call);
         if (x->search != NULL)
@@ -79,9 +81,10 @@ static void on_done(void *arg)
         if (!x->is_recording) {
             x->error = "client.gone";
             x->outcome = AUDIT_ERROR;
-            step_record(x);
+            step_record(x); /* while the request's texts are there */
         }
     }
+    x->req = NULL;
     exchange_try_free(x);
 }
 
@@ -205,11 +208,10 @@ static void on_unrecorded(evutil_socket_t fd, short what, void *arg)
 
 static void release_without_record(struct exchange *x)
 {
-    const struct timeval now = {0, 0};
     x->worker->metrics.unrecorded++;
     x->is_recording = true;
-    CHECK(event_base_once(x->worker->base, -1, EV_TIMEOUT, on_unrecorded, x,
-                          &now) == 0);
+    event_assign(&x->unrecorded, x->worker->base, -1, 0, on_unrecorded, x);
+    event_active(&x->unrecorded, EV_TIMEOUT, 0);
 }
 
 static void *exchange_begin(void *server_arg, struct http_request *req)
@@ -273,6 +275,10 @@ static void exchange_body(void *arg, const char *data, size_t len)
 
 static void step_judge(struct exchange *x)
 {
+    /* Chunks that held nothing are no body. */
+    if (x->run != NULL && x->bytes_in == 0 &&
+        x->route.operation->body != POLICY_BODY_REQUIRED)
+        intake_drop_run(x);
     enum status s = x->run ? schema_run_finish(x->run) : STATUS_OK;
     if (s != STATUS_OK && s != STATUS_INVALID) {
         exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
@@ -474,7 +480,11 @@ static void step_forward(struct exchange *x)
     }
     give_charge_back(x);
     lookup_cancel(x);
-    exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+    exchange_refuse(x,
+                    s == STATUS_TOO_LARGE ? HTTP_REFUSAL_HEAD_TOO_LARGE
+                    : s == STATUS_INVALID ? HTTP_REFUSAL_HEADER
+                                          : HTTP_REFUSAL_NO_MEMORY,
+                    NULL);
 }
 
 /* ---- answer ---- */

@@ -15,6 +15,8 @@
 #ifndef GATEWAY_EXCHANGE_STATE_H
 #define GATEWAY_EXCHANGE_STATE_H
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -120,11 +122,12 @@ struct exchange {
     enum audit_decision outcome;
     const char *error; /* a named reason, or NULL */
 
-    bool is_body_over; /* nothing more of it is wanted or will come */
-    bool is_gone;      /* the client */
-    bool is_broken;    /* the answer is to be cut off */
-    bool is_recording; /* the line is with the writer */
-    bool is_over;      /* recorded; only done() is missing */
+    bool is_body_over;       /* nothing more of it is wanted or will come */
+    bool is_gone;            /* the client */
+    bool is_broken;          /* the answer is to be cut off */
+    bool is_recording;       /* the line is with the writer */
+    bool is_over;            /* recorded; only done() is missing */
+    struct event unrecorded; /* an end without a line, from the loop */
 };
 
 /* content.c: may this body be read at all? */

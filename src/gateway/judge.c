@@ -17,19 +17,25 @@ struct policy_facts judge_facts(const struct exchange *x)
     return facts;
 }
 
-/* Enforced uses whose violation refuses the request whoever sends it. */
-uint64_t judge_final_uses(const struct exchange *x)
+/* Enforced uses whose violation refuses the request: those that count
+ * whoever sends it, and once that is known, those for this sender. */
+static uint64_t enforced_uses(const struct exchange *x, bool is_sender_known)
 {
     const struct policy_operation *op = x->route.operation;
     struct policy_facts facts = judge_facts(x);
     uint64_t bits = 0;
     for (size_t i = 0; i < op->use_count; i++) {
         const struct policy_use *use = &op->uses[i];
-        if (!use->is_shadow && !use->depends_on_sender &&
+        if (!use->is_shadow && (is_sender_known || !use->depends_on_sender) &&
             policy_use_counts(use, &facts))
             bits |= UINT64_C(1) << i;
     }
     return bits;
+}
+
+uint64_t judge_final_uses(const struct exchange *x)
+{
+    return enforced_uses(x, false);
 }
 
 bool judge_parameters_are_bad(const struct policy_parameters *p)
@@ -137,9 +143,10 @@ void judge_take_taps(struct exchange *x)
 bool judge_is_bad(struct exchange *x, bool is_sender_known)
 {
     judge_collect(x, is_sender_known);
-    /* Whatever the list holds: what is broken for good is never forwarded. */
-    bool is_broken =
-        x->run != NULL && (schema_run_broken(x->run) & x->final_uses) != 0;
+    /* Whatever the list holds (it may have had no memory): what is broken is
+     * never forwarded. */
+    bool is_broken = x->run != NULL && (schema_run_broken(x->run) &
+                                        enforced_uses(x, is_sender_known)) != 0;
     return x->enforced_count > 0 || is_broken ||
            judge_parameters_are_bad(&x->parameters);
 }

@@ -57,8 +57,7 @@ static void take_request(const struct exchange *x, struct audit_record *r)
  * record comes before that. */
 static bool has_left(const struct exchange *x)
 {
-    return x->is_gone || x->req == NULL ||
-           http_request_is_half_closed(x->req);
+    return x->is_gone || x->req == NULL || http_request_is_half_closed(x->req);
 }
 
 enum status transcript_write(struct exchange *x, struct buffer *to)

@@ -100,6 +100,7 @@ END_TEST
 
 START_TEST(draining_ends_at_its_time_out)
 {
+    struct rig_audit lines;
     int64_t begin;
     struct wire w;
 
@@ -113,6 +114,15 @@ START_TEST(draining_ends_at_its_time_out)
     ck_assert_int_eq(process_stop(&rig.gateway, SIGTERM), 0);
     ck_assert_int_ge(process_now_ms() - begin, 250);
     ck_assert_int_lt(process_now_ms() - begin, process_stretch(5000));
+    /* What was cut off may have arrived; its line once said "none", and not
+     * what had been asked. */
+    rig_audit(&rig, &lines);
+    ck_assert_uint_eq(lines.count, 1);
+    expect_member(lines.docs[0]->root, "decision", "error");
+    expect_member(lines.docs[0]->root, "delivery", "unknown");
+    expect_member(lines.docs[0]->root, "method", "POST");
+    expect_member(lines.docs[0]->root, "path", "/v3/chats");
+    rig_audit_release(&lines);
     wire_close(&w);
     rig_stop(&rig);
 }
