@@ -28,15 +28,25 @@ static bool is_json_type(struct text value)
     return true;
 }
 
+/* Any coding but "identity", in any of the headers. */
+static bool is_encoded(const struct exchange *x)
+{
+    const struct http_header *headers;
+    size_t count = http_request_headers(x->req, &headers);
+    for (size_t i = 0; i < count; i++)
+        if (text_equal_nocase(headers[i].name, TEXT_LIT("content-encoding")) &&
+            !text_equal_nocase(headers[i].value, TEXT_LIT("identity")))
+            return true;
+    return false;
+}
+
 /* Type and length, before one byte of the body is read. */
 enum http_refusal content_check(struct exchange *x)
 {
     const struct policy_operation *op = x->route.operation;
-    struct text coding = http_request_header(x->req, "content-encoding");
     if (op == NULL)
         return HTTP_REFUSAL_NONE;
-    if (!text_is_absent(coding) &&
-        !text_equal_nocase(coding, TEXT_LIT("identity")))
+    if (is_encoded(x))
         return HTTP_REFUSAL_CONTENT_ENCODING;
     if (!http_request_has_body(x->req)) {
         bool is_framed =

@@ -13,6 +13,7 @@
 #include "gateway/exchange_state.h"
 
 #define OWN_HEADERS_MAX 10
+#define JOINED_MAX (128 * 1024)
 
 bool forward_is_hop_by_hop(struct text name)
 {
@@ -31,6 +32,14 @@ bool forward_is_hop_by_hop(struct text name)
         if (text_equal_nocase(name, names[i]))
             return true;
     return false;
+}
+
+/* X-Forwarded-Port and the like. */
+static bool is_forwarded(struct text name)
+{
+    static const struct text prefix = TEXT("x-forwarded-");
+    return name.len > prefix.len &&
+           text_equal_nocase(text_make(name.data, prefix.len), prefix);
 }
 
 /* Made anew for the upstream, whatever the client sent. */
@@ -52,7 +61,7 @@ static bool is_replaced(const struct exchange *x, struct text name)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (text_equal_nocase(name, names[i]))
             return true;
-    if (text_equal_nocase(name, TEXT_LIT("tracestate")))
+    if (text_equal_nocase(name, TEXT_LIT("tracestate")) || is_forwarded(name))
         return !x->peer_is_trusted;
     if (text_equal_nocase(name, TEXT_LIT("authorization")))
         return x->runtime->upstream_authorization != NULL;
@@ -97,13 +106,19 @@ static struct text joined(struct exchange *x, const char *name,
 {
     const struct http_header *headers;
     size_t count = http_request_headers(x->req, &headers);
-    struct text list = text_of(last);
-    for (size_t i = count; i-- > 0;)
+    struct text list = {NULL, 0};
+    struct buffer all;
+    enum status s = STATUS_OK;
+    buffer_init(&all, JOINED_MAX);
+    for (size_t i = 0; i < count && s == STATUS_OK; i++)
         if (text_equal_nocase(headers[i].name, text_of(name)) &&
             headers[i].value.len > 0)
-            list = text_of(arena_printf(&x->arena, "%.*s, %.*s",
-                                        TEXT_ARG(headers[i].value),
-                                        TEXT_ARG(list)));
+            s = buffer_printf(&all, "%.*s, ", TEXT_ARG(headers[i].value));
+    if (s == STATUS_OK)
+        s = buffer_append_text(&all, text_of(last));
+    if (s == STATUS_OK)
+        list = arena_text(&x->arena, buffer_text(&all));
+    buffer_release(&all);
     return list;
 }
 

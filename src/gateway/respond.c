@@ -78,6 +78,14 @@ static void write_violation(struct json_writer *w, const char *pointer,
     json_close_object(w);
 }
 
+/* A rule of chatgate's own, about the request as a whole. */
+static bool names_its_rule(enum http_refusal refusal)
+{
+    struct text name = text_of(http_refusal_row(refusal)->name);
+    return text_starts_with(name, TEXT_LIT("http.")) ||
+           text_starts_with(name, TEXT_LIT("sender."));
+}
+
 static void write_violations(struct exchange *x, struct json_writer *w,
                              const char *message)
 {
@@ -86,6 +94,9 @@ static void write_violations(struct exchange *x, struct json_writer *w,
         if (!f->is_shadow)
             write_violation(w, f->pointer, f->rule, f->message, f->policy);
     }
+    if (names_its_rule(x->refusal))
+        write_violation(w, "", http_refusal_row(x->refusal)->name, message,
+                        NULL);
     if (x->refusal != HTTP_REFUSAL_LIMITED)
         return;
     for (size_t i = 0; i < x->decision.count; i++) {
