@@ -40,7 +40,7 @@ struct admin {
     struct admin_settings settings;
     const struct admin_source *source;
     void *arg;
-    LIST_HEAD(, admin_reply) replies;
+    LIST_HEAD(admin_replies, admin_reply) replies;
 };
 
 /* ---- replies ---- */

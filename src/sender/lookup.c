@@ -70,7 +70,7 @@ struct sender_lookup_shared {
     struct fingerprint_key secret;
     pthread_mutex_t lock;         /* guards all below, and every list above */
     struct entry *entries;        /* by key */
-    TAILQ_HEAD(, entry) answered; /* oldest first */
+    TAILQ_HEAD(answered_list, entry) answered; /* oldest first */
     uint32_t under_way, answered_count;
     struct payer payers[PAYER_SETS][PAYER_WAYS];
 };
