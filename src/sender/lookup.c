@@ -126,11 +126,11 @@ static void entry_free(struct sender_lookup_shared *s, struct entry *e)
 
 void sender_lookup_shared_free(struct sender_lookup_shared *s)
 {
-    struct entry *e, *next;
+    struct entry *next;
     if (s == NULL)
         return;
-    HASH_ITER(hh, s->entries, e, next)
-    {
+    for (struct entry *e = s->entries; e != NULL; e = next) {
+        next = e->hh.next;
         entry_free(s, e);
     }
     pthread_mutex_destroy(&s->lock);
