@@ -86,6 +86,13 @@ static bool names_its_rule(enum http_refusal refusal)
            text_starts_with(name, TEXT_LIT("sender."));
 }
 
+/* Framing, head and sender: rules that no policy file holds. */
+static bool is_rule_of_ours(const char *name)
+{
+    return text_starts_with(text_of(name), TEXT_LIT("http.")) ||
+           text_starts_with(text_of(name), TEXT_LIT("sender."));
+}
+
 static void write_violations(struct exchange *x, struct json_writer *w,
                              const char *message)
 {
@@ -97,6 +104,9 @@ static void write_violations(struct exchange *x, struct json_writer *w,
     if (names_its_rule(x->refusal))
         write_violation(w, "", http_refusal_row(x->refusal)->name, message,
                         NULL);
+    if (is_rule_of_ours(http_refusal_row(x->refusal)->name))
+        write_violation(w, "", http_refusal_row(x->refusal)->name, message,
+                        "chatgate");
     if (x->refusal != HTTP_REFUSAL_LIMITED)
         return;
     for (size_t i = 0; i < x->decision.count; i++) {
