@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "config/consumers.h"
+#include "gateway/runtime.h"
 #include "policy/policy.h"
 
 extern char **environ;
@@ -131,11 +132,15 @@ static enum status check_all(const struct check_options *o,
 {
     struct config *cfg = NULL;
     struct config_consumers *consumers = NULL;
+    struct http_tls *tls = NULL;
     enum status s = load_config(o, problems, &cfg), policies;
 
     if (!cfg && !o->policies)
         return s; /* nobody knows where they are */
-    if (cfg && cfg->consumers)
+    if (cfg)
+        s = runtime_check_config(cfg, problems, &tls);
+    http_tls_unref(tls);
+    if (cfg && cfg->consumers && s != STATUS_NO_MEMORY)
         s = config_consumers_load(cfg->consumers, problems, &consumers);
     policies = check_policies(cfg, consumers, o, problems);
     config_consumers_free(consumers);

@@ -100,9 +100,10 @@ const struct config_key config_keys[] = {
     {"upstream.connections", CONFIG_INTEGER, "256", 1, 65535,
      AT(upstream.connections), .prose = "at most, a worker"},
     {"redis.url", CONFIG_REDIS_URL, "none", AT(redis.url), .is_nullable = true,
-     .prose = "`redis://[user:pw@]host:port/db`, `rediss://`, `unix:///path`, "
-              "`redis+cluster://h:p,h:p`, `redis+sentinel://h:p,h:p/name`; "
-              "`null`: buckets live in this process"},
+     .prose = "`redis://[user:pw@]host:port/db`, `unix:///path`; `null`: "
+              "buckets live in this process (`rediss://`, `redis+cluster://` "
+              "and `redis+sentinel://` are known, and refused by this "
+              "version)"},
     {"redis.timeout", CONFIG_DURATION, "50ms", MS, 60 * SECOND,
      AT(redis.timeout_us), .reloads = true, .prose = "a decision"},
     {"redis.on_failure", CONFIG_WORD, "local",
@@ -122,7 +123,7 @@ const struct config_key config_keys[] = {
      AT(audit.fsync), .prose = "`data`: on the disk before the answer ends"},
     {"audit.stream", CONFIG_STRING, "none", AT(audit.stream),
      .is_nullable = true,
-     .prose = "Redis Stream that gets a copy; needs `redis.url`"},
+     .prose = "Redis Stream that gets a copy; only `null` in this version"},
     {"audit.patience", CONFIG_DURATION, "5s", 0, HOUR, AT(audit.patience_us),
      .prose = "how long a finished answer waits for a file that cannot be "
               "written"},

@@ -4,9 +4,61 @@
  */
 #include "gateway/runtime.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
+
+static void check_redis(const struct config *c, struct problems *problems)
+{
+    const struct config_redis *redis = c->redis.url;
+    const char *at = config_origin(c, "redis.url");
+    if (redis == NULL)
+        return;
+    if (redis->kind == CONFIG_REDIS_CLUSTER ||
+        redis->kind == CONFIG_REDIS_SENTINEL)
+        problems_error(problems, at, 0, 0,
+                       "redis.url: this version knows single servers only "
+                       "(redis://, unix://)");
+    else if (redis->is_tls)
+        problems_error(problems, at, 0, 0,
+                       "redis.url: this version speaks no TLS to Redis; use "
+                       "redis:// on a network that is safe, or a tunnel");
+}
+
+static enum status load_tls(const struct config *c, struct problems *problems,
+                            struct http_tls **out)
+{
+    char why[HTTP_TLS_WHY_SIZE];
+    if (c->tls.certificate == NULL)
+        return STATUS_OK;
+    enum status s = http_tls_load(c->tls.certificate, c->tls.key,
+                                  c->tls.client_ca, out, why, sizeof(why));
+    if (s == STATUS_INVALID)
+        problems_error(problems, config_origin(c, "tls.certificate"), 0, 0,
+                       "%s", why);
+    return s;
+}
+
+enum status runtime_check_config(const struct config *c,
+                                 struct problems *problems,
+                                 struct http_tls **tls)
+{
+    size_t before = problems->errors;
+    check_redis(c, problems);
+    if (c->audit.stream != NULL)
+        problems_error(problems, config_origin(c, "audit.stream"), 0, 0,
+                       "audit.stream: this version does not write to a Redis "
+                       "Stream; ship audit.file instead");
+    if (c->upstream.ca_file != NULL && access(c->upstream.ca_file, R_OK) != 0)
+        problems_error(problems, config_origin(c, "upstream.ca_file"), 0, 0,
+                       "upstream.ca_file: %s: %s", c->upstream.ca_file,
+                       strerror(errno));
+    enum status s = load_tls(c, problems, tls);
+    return s == STATUS_OK && problems->errors > before ? STATUS_INVALID : s;
+}
 
 static enum status load_policy(struct runtime *r, struct problems *problems)
 {
@@ -27,22 +79,10 @@ static enum status load_policy(struct runtime *r, struct problems *problems)
         .unmatched = prefixes,
         .unmatched_count = c->unmatched_count,
         .has_consumers = c->consumers != NULL,
+        .consumers = r->consumers,
     };
     enum status s = policy_snapshot_load(&load, problems, &r->policy);
     free(prefixes);
-    return s;
-}
-
-static enum status load_tls(struct runtime *r, struct problems *problems)
-{
-    const struct config *c = r->config;
-    char why[HTTP_TLS_WHY_SIZE];
-    if (c->tls.certificate == NULL)
-        return STATUS_OK;
-    enum status s = http_tls_load(c->tls.certificate, c->tls.key,
-                                  c->tls.client_ca, &r->tls, why, sizeof(why));
-    if (s == STATUS_INVALID)
-        problems_error(problems, "", 0, 0, "tls: %s", why);
     return s;
 }
 
@@ -72,9 +112,10 @@ enum status runtime_load(const struct config_source *source,
     if (s == STATUS_OK) {
         set_schema_limits(r);
         /* All three, so that one run tells all that is wrong. */
-        enum status parts[] = {load_policy(r, problems),
-                               load_consumers(r, problems),
-                               load_tls(r, problems)};
+        enum status consumers = load_consumers(r, problems);
+        enum status parts[] = {
+            runtime_check_config(r->config, problems, &r->tls), consumers,
+            load_policy(r, problems)};
         for (size_t i = 0; i < ARRAY_LEN(parts) && s == STATUS_OK; i++)
             s = parts[i];
     }

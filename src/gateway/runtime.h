@@ -33,6 +33,11 @@ struct runtime {
 enum status runtime_load(const struct config_source *source,
                          struct problems *problems,
                          struct runtime **out) MUST_CHECK;
+/* What this build cannot do is refused, not ignored; files that `c` names are
+ * there. *tls is made where it asks for it, also beside problems. */
+enum status runtime_check_config(const struct config *c,
+                                 struct problems *problems,
+                                 struct http_tls **tls) MUST_CHECK;
 struct runtime *runtime_ref(struct runtime *r);
 void runtime_unref(struct runtime *r); /* NULL is fine */
 

@@ -60,43 +60,6 @@ static void warn_of_restart(void *arg, const char *key)
               key);
 }
 
-/* What this build cannot do is refused, not ignored. */
-static size_t check_supported(const struct config *c, struct problems *problems)
-{
-    size_t before = problems->errors;
-    const struct config_redis *redis = c->redis.url;
-    if (c->audit.stream != NULL)
-        problems_error(problems, "", 0, 0,
-                       "audit.stream: this version does not write to a Redis "
-                       "Stream; ship audit.file instead");
-    if (redis != NULL && (redis->kind == CONFIG_REDIS_CLUSTER ||
-                          redis->kind == CONFIG_REDIS_SENTINEL))
-        problems_error(problems, "", 0, 0,
-                       "redis.url: this version knows single servers only "
-                       "(redis://, rediss://, unix://)");
-#ifndef HAVE_HIREDIS_SSL
-    if (redis != NULL && redis->is_tls)
-        problems_error(problems, "", 0, 0,
-                       "redis.url: rediss:// needs a build with hiredis 1.x; "
-                       "this one has a hiredis without TLS");
-#endif
-    return problems->errors - before;
-}
-
-static enum status load(const struct config_source *source,
-                        struct problems *problems, struct runtime **out)
-{
-    struct runtime *fresh = NULL;
-    enum status s = runtime_load(source, problems, &fresh);
-    if (s == STATUS_OK && check_supported(fresh->config, problems) > 0) {
-        runtime_unref(fresh);
-        s = STATUS_INVALID;
-    }
-    if (s == STATUS_OK)
-        *out = fresh;
-    return s;
-}
-
 static void note_reload_problem(struct server *s, struct problems *problems,
                                 enum status status)
 {
@@ -131,7 +94,7 @@ static void reload(struct server *s)
     struct problems problems;
     struct runtime *fresh = NULL;
     problems_init(&problems);
-    enum status status = load(s->source, &problems, &fresh);
+    enum status status = runtime_load(s->source, &problems, &fresh);
     problems_print(&problems, stderr);
     if (status != STATUS_OK) {
         note_reload_problem(s, &problems, status);
@@ -479,7 +442,7 @@ int server_run(const struct config_source *source)
     struct problems problems;
     MAGIC_SET(&s, SERVER_MAGIC);
     problems_init(&problems);
-    enum status status = load(source, &problems, &s.runtime);
+    enum status status = runtime_load(source, &problems, &s.runtime);
     problems_print(&problems, stderr);
     problems_release(&problems);
     if (status != STATUS_OK)

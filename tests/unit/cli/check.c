@@ -172,6 +172,61 @@ START_TEST(consumers_are_loaded)
 }
 END_TEST
 
+/* `serve` refused them, and nobody had been told. */
+START_TEST(what_serve_would_refuse_is_found)
+{
+    static const struct {
+        const char *members, *problem;
+    } cases[] = {
+        {"\"redis\": {\"url\": \"redis+cluster://h:1,h:2\"}",
+         "gate.conf:1:19: redis.url: this version knows single servers only"},
+        {"\"redis\": {\"url\": \"redis+sentinel://h:1,h:2/name\"}",
+         "redis.url: this version knows single servers only"},
+        {"\"redis\": {\"url\": \"rediss://h\"}",
+         "redis.url: this version speaks no TLS to Redis"},
+        {"\"redis\": {\"url\": \"redis://h\"}, \"audit\": {\"stream\": \"s\"}",
+         "audit.stream: this version does not write"},
+        {"\"tls\": {\"certificate\": \"/nowhere/c\", \"key\": \"/nowhere/k\"}",
+         ": tls.certificate /nowhere/c"},
+    };
+    char config[4096], path[1024];
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        command_open();
+        command_write("api.json", CONTRACT);
+        snprintf(config, sizeof(config),
+                 "{%s, \"upstream\": {\"url\": \"http://127.0.0.1:1\"}, "
+                 "\"policies\": \"%s\"}",
+                 cases[i].members, here());
+        snprintf(path, sizeof(path), "%s", command_write("gate.conf", config));
+        check("-c", path, NULL, NULL);
+        ck_assert_msg(strstr(got.out, cases[i].problem) != NULL, "%s", got.out);
+        ck_assert_int_eq(got.status, CLI_NO);
+        command_close();
+    }
+}
+END_TEST
+
+START_TEST(a_file_of_cas_must_be_there)
+{
+    char config[4096], path[1024];
+
+    command_open();
+    command_write("api.json", CONTRACT);
+    snprintf(config, sizeof(config),
+             "{\"upstream\": {\"url\": \"https://127.0.0.1:1\",\n"
+             "\"ca_file\": \"/nowhere/ca.pem\"}, \"policies\": \"%s\"}",
+             here());
+    snprintf(path, sizeof(path), "%s", command_write("gate.conf", config));
+    check("-c", path, NULL, NULL);
+    ck_assert_msg(strstr(got.out, "gate.conf:2:12: upstream.ca_file: "
+                                  "/nowhere/ca.pem: No such file") != NULL,
+                  "%s", got.out);
+    ck_assert_int_eq(got.status, CLI_NO);
+    command_close();
+}
+END_TEST
+
 START_TEST(wrong_usage_is_told)
 {
     command_open();
@@ -195,4 +250,5 @@ UNIT_MAIN("check", what_is_fine_says_nothing, every_problem_is_a_line,
           the_configuration_is_checked_too,
           policies_are_checked_beside_a_broken_configuration,
           what_is_not_there_is_a_problem, consumers_are_loaded,
+          what_serve_would_refuse_is_found, a_file_of_cas_must_be_there,
           wrong_usage_is_told)
