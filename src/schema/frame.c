@@ -52,6 +52,24 @@ static uint32_t unit_at(struct layout *l, struct unit *units,
     return units[l->unit_count - 1].at;
 }
 
+/* All insts are on every list: each list's user asks them itself. */
+static bool lists_collect(struct schema_run *run, struct layout *l)
+{
+    uint32_t *all = stack_alloc(run, l->inst_count * sizeof(*all)), i;
+    struct layout_list list = {all, l->inst_count};
+
+    if (!all)
+        return false;
+    for (i = 0; i < l->inst_count; i++)
+        all[i] = i;
+    l->ends[0] = l->ends[1] = list;
+    l->misfits[0] = l->misfits[1] = list;
+    l->hooks = all;
+    l->hook_count = l->has_hooks ? l->inst_count : 0;
+    l->has_max = true;
+    return true;
+}
+
 static const struct layout *layout_collect(struct schema_run *run,
                                            struct frame *f,
                                            const struct child *child)
@@ -81,8 +99,9 @@ static const struct layout *layout_collect(struct schema_run *run,
         memcpy(insts + units[i].at,
                units[i].closure->settled[settled_for(f->is_object)],
                units[i].closure->count * sizeof(*insts));
-    l->has_max = true; /* or not: they are asked */
     l->units = units;
+    if (!lists_collect(run, l))
+        return NULL;
     f->insts = insts;
     f->links = links;
     f->link_count = n;
@@ -182,10 +201,10 @@ static bool hooks_begin(struct schema_run *run, struct frame *f)
 {
     uint32_t i;
 
-    for (i = 0; i < f->layout->inst_count; i++) {
-        struct inst *inst = &f->insts[i];
+    for (i = 0; i < f->layout->hook_count; i++) {
+        struct inst *inst = &f->insts[f->layout->hooks[i]];
 
-        if (!inst->node->has_hooks || !inst->is_live)
+        if (!inst->is_live)
             continue;
         if (inst->node->kind == NODE_PART)
             part_begin(inst);
@@ -197,20 +216,30 @@ static bool hooks_begin(struct schema_run *run, struct frame *f)
     return true;
 }
 
-static void units_begin(struct schema_run *run, struct frame *f,
-                        enum json_type type, uint32_t depth)
+static void units_begin(struct schema_run *run, struct frame *f, uint32_t depth)
 {
     const struct layout *l = f->layout;
     uint32_t i;
 
-    if (l->has_places || l->has_false)
-        for (i = 0; i < l->unit_count; i++)
-            unit_begin_settled(run, &f->insts[l->units[i].at], f->is_object,
-                               depth);
-    for (i = 0; i < l->inst_count; i++)
-        if (!(f->insts[i].node->types & NODE_TYPE(type)) &&
-            f->insts[i].is_live && f->insts[i].node->kind != NODE_FALSE)
-            violate_type(run, f->insts[i].node, &f->insts[i], type, depth);
+    for (i = 0; i < l->unit_count; i++)
+        unit_begin_settled(run, &f->insts[l->units[i].at], f->is_object, depth);
+}
+
+/* Insts whose type the value has not. */
+static void types_begin(struct schema_run *run, struct frame *f, uint32_t depth)
+{
+    const struct layout_list *misfits =
+        &f->layout->misfits[settled_for(f->is_object)];
+    enum json_type type = f->is_object ? JSON_OBJECT : JSON_ARRAY;
+    uint32_t i;
+
+    for (i = 0; i < misfits->count; i++) {
+        struct inst *inst = &f->insts[misfits->at[i]];
+
+        if (inst->is_live && !(inst->node->types & NODE_TYPE(type)) &&
+            inst->node->kind != NODE_FALSE)
+            violate_type(run, inst->node, inst, type, depth);
+    }
 }
 
 /* Copied: that is done by vectors, while to clear a struct of this size
@@ -219,40 +248,42 @@ static const struct frame blank;
 
 void frame_begin(struct schema_run *run, bool is_object)
 {
-    enum json_type type = is_object ? JSON_OBJECT : JSON_ARRAY;
     const struct child *child = run->child;
     uint32_t depth = run->depth;
+    const struct layout *l;
     struct frame *f;
 
-    if (!run_reserve(run, &run->frames, &run->frames_size, depth + 1,
+    if (!run_reserve(run, &run->frames, &run->frames_size, depth + 2,
                      sizeof(*run->frames)))
         return;
-    f = &run->frames[depth];
+    f = &run->frames[depth + 1];
     *f = blank;
     f->is_object = is_object;
     f->mark = stack_mark(run);
     f->tap = run->tap;
     f->prints_at = run->print_count;
-    f->askers = run->root_askers;
-    if (depth > 0) {
-        f->key_at = f[-1].key_at + f[-1].key_len;
-        f->askers = f[-1].insts;
-    }
+    f->key_at = f[-1].key_at + f[-1].key_len;
+    f->askers = f[-1].insts;
     if (child->has_false)
         false_begin(run, f, child);
-    if (!insts_begin(run, f, child))
+    if (!insts_begin(run, f, child)) {
+        run->top = f - 1;
         return;
+    }
     links_begin(f);
-    units_begin(run, f, type, depth);
+    l = f->layout;
+    if (l->has_places || l->has_false)
+        units_begin(run, f, depth);
+    types_begin(run, f, depth);
+    run->top = f;
     run->depth++;
-    if (f->layout->has_hooks && !hooks_begin(run, f))
+    if (l->hook_count > 0 && !hooks_begin(run, f))
         return;
-    if (run->captured > 0 || f->layout->has_values ||
-        (f->layout->has_unique && !is_object))
+    if (run->captured > 0 || l->has_values || (l->has_unique && !is_object))
         capture_begin(run, f);
-    if (f->layout->has_unevaluated)
-        f->marks = stack_alloc(run, (f->layout->inst_count + 63) / 64 *
-                                        sizeof(uint64_t));
+    if (l->has_unevaluated)
+        f->marks =
+            stack_alloc(run, (l->inst_count + 63) / 64 * sizeof(uint64_t));
 }
 
 /* ---- the end ---- */
@@ -284,11 +315,13 @@ static void hooks_end(struct schema_run *run, struct frame *f,
 static void insts_end(struct schema_run *run, struct frame *f,
                       struct text canonical, uint32_t depth)
 {
+    const struct layout_list *ends =
+        &f->layout->ends[settled_for(f->is_object)];
     unsigned bits = NODE_TYPE(f->is_object ? JSON_OBJECT : JSON_ARRAY);
     uint32_t i;
 
-    for (i = 0; i < f->layout->inst_count; i++) {
-        struct inst *inst = &f->insts[i];
+    for (i = 0; i < ends->count; i++) {
+        struct inst *inst = &f->insts[ends->at[i]];
         const struct node *node = inst->node;
 
         if (!inst_is_at_work(inst))
@@ -335,7 +368,7 @@ static void frame_release(struct schema_run *run, struct frame *f)
 
 void frame_end(struct schema_run *run)
 {
-    struct frame *f = &run->frames[run->depth - 1];
+    struct frame *f = run->top;
     const struct layout *l = f->layout;
     uint32_t i, depth = run->depth - 1;
     struct text canonical = {0};
@@ -352,11 +385,12 @@ void frame_end(struct schema_run *run)
         capture_end(run, f);
     frame_release(run, f);
     stack_reset(run, f->mark);
+    run->top = f - 1;
     run->depth--;
 }
 
 void frames_release(struct schema_run *run)
 {
-    while (run->depth > 0)
-        frame_release(run, &run->frames[--run->depth]);
+    for (; run->depth > 0; run->depth--)
+        frame_release(run, &run->frames[run->depth]);
 }

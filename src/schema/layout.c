@@ -83,6 +83,59 @@ static const struct inst *insts_join(struct schema_set *set,
     return insts;
 }
 
+static bool ends_with_work(const struct node *n, bool is_object)
+{
+    const struct node_object *o = n->object;
+    const struct node_array *a = n->array;
+
+    if (n->enumerated || n->constant || n->has_hooks)
+        return true;
+    return is_object ? o && (o->required || o->dependent_count > 0 || o->min)
+                     : a && (a->min || a->has_contains);
+}
+
+/* The insts for which a question is answered by yes. */
+static bool list_make(struct schema_set *set, const struct layout *l, int k,
+                      bool (*asks)(const struct node *, bool),
+                      struct layout_list *out)
+{
+    uint32_t *list = layout_alloc(set, l->inst_count * sizeof(*list)), i;
+
+    out->at = list;
+    for (i = 0; list && i < l->inst_count; i++)
+        if (asks(l->settled[k][i].node, k == settled_for(true)))
+            list[out->count++] = i;
+    return list != NULL;
+}
+
+static bool is_misfit(const struct node *n, bool is_object)
+{
+    return n->kind != NODE_FALSE &&
+           !(n->types & NODE_TYPE(is_object ? JSON_OBJECT : JSON_ARRAY));
+}
+
+static bool is_hooked(const struct node *n, bool is_object)
+{
+    (void)is_object;
+    return n->has_hooks;
+}
+
+static bool lists_make(struct schema_set *set, struct layout *l)
+{
+    struct layout_list hooks = {0};
+    int k;
+
+    for (k = 0; k < 2; k++)
+        if (!list_make(set, l, k, ends_with_work, &l->ends[k]) ||
+            !list_make(set, l, k, is_misfit, &l->misfits[k]))
+            return false;
+    if (!list_make(set, l, 0, is_hooked, &hooks))
+        return false;
+    l->hooks = hooks.at;
+    l->hook_count = hooks.count;
+    return true;
+}
+
 static bool insts_lay_out(struct schema_set *set, struct layout_entry *e)
 {
     struct layout *l = &e->layout;
@@ -100,7 +153,7 @@ static bool insts_lay_out(struct schema_set *set, struct layout_entry *e)
     l->unit_count = (uint32_t)e->count;
     l->settled[0] = insts_join(set, l, 0);
     l->settled[1] = l->has_places ? insts_join(set, l, 1) : l->settled[0];
-    return l->settled[0] && l->settled[1];
+    return l->settled[0] && l->settled[1] && lists_make(set, l);
 }
 
 /* ---- by set of nodes ---- */

@@ -80,10 +80,21 @@ struct unit {
     uint32_t at; /* place of its root inst */
 };
 
+/* Places of insts. */
+struct layout_list {
+    const uint32_t *at;
+    uint32_t count;
+};
+
 struct layout {
     const struct inst *settled[2]; /* to be copied, for arrays, for objects */
     const struct unit *units;
     uint32_t inst_count, unit_count;
+    /* For arrays, for objects: insts that have something to do when the value
+     * ends, and those that it cannot pass for its type. */
+    struct layout_list ends[2], misfits[2];
+    const uint32_t *hooks; /* insts that are more than that */
+    uint32_t hook_count;
     bool has_places; /* some unit has more insts than its root */
     bool has_false, has_values, has_hooks, has_unique, has_unevaluated;
     bool has_wide; /* some inst sees more members than a word has bits */

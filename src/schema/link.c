@@ -146,6 +146,7 @@ static void link_object(struct compiler *c, struct build *b)
                    (n->kind == NODE_PLAIN && (n->parts || n->decorations)) ||
                    (n->object && n->object->has_unevaluated) ||
                    (n->array && n->array->has_unevaluated);
+    n->has_checks = n->enumerated || n->constant || n->string || n->number;
     n->is_simple = n->kind == NODE_PLAIN && !n->combo;
 }
 

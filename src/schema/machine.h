@@ -101,6 +101,12 @@ static inline bool inst_has_seen(const struct inst *inst, uint32_t bit)
            1;
 }
 
+static inline void inst_see(struct inst *inst, uint32_t bit)
+{
+    *(bit < 64 ? &inst->seen : &inst->seen_more[bit / 64 - 1]) |= (uint64_t)1
+                                                                  << (bit % 64);
+}
+
 /* As every inst begins, but for its node and place. */
 static inline struct inst inst_blank(void)
 {
@@ -170,7 +176,7 @@ struct chunk {
     size_t size;                     /* of the bytes behind this */
 };
 
-#define PATH_SIZE (2 * POINTER_MAX)
+#define PATH_SIZE (2 * POINTER_MAX + 16)
 #define YAJL_HEAP 1024
 #define FIRST_HEAP 2048
 #define FIRST_FRAMES 12
@@ -195,10 +201,10 @@ struct schema_run {
     jmp_buf *yajl_failed;           /* where to go when one cannot be had */
     bool is_finished;
 
-    /* The open values. */
-    bool has_value; /* the root value has begun */
+    /* The open values: frames[0] has the body as its only item, and
+     * frames[depth], the top, is the innermost array or object. */
     uint32_t depth, frames_size;
-    struct frame *frames;
+    struct frame *frames, *top;
     struct chunk *chunk; /* where the stack's top is */
     size_t chunk_used;
 
@@ -299,8 +305,8 @@ static inline void stack_reset(struct schema_run *run, struct stack_mark m)
 
 /* ---- violation.c ---- */
 
-/* `to` fails, for a reason at the value `depth` frames down (frames[0] to
- * frames[depth - 1] name it), or at what `suffix` adds to its pointer. */
+/* `to` fails, for a reason at the value `depth` frames down (frames[1] to
+ * frames[depth] name it), or at what `suffix` adds to its pointer. */
 void violate(struct schema_run *run, struct inst *to, uint32_t depth,
              const char *rule, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* The same with a message that lives as long as the plan. */
@@ -411,11 +417,18 @@ void frame_drop_keys(struct schema_run *run, struct frame *f);
 
 /* ---- machine.c: the events ---- */
 
+/* Before all others. */
+void machine_start(struct schema_run *run);
 bool machine_scalar(struct schema_run *run, struct scalar *s);
 bool machine_key(struct schema_run *run, struct text key);
 bool machine_begin(struct schema_run *run, bool is_object);
 bool machine_end(struct schema_run *run);
-/* To `collected`. */
+
+/* ---- collect.c: run->child for what f->layout does not know ---- */
+
+void collect_member(struct schema_run *run, struct frame *f, struct text key,
+                    struct name_print print);
+void collect_item(struct schema_run *run, struct frame *f);
 void duty_add(struct schema_run *run, const struct node *node, uint32_t asker,
               const char *keyword, enum role role);
 

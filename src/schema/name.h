@@ -122,15 +122,17 @@ bool name_table_add(struct name_table *t, struct arena *arena, struct name *n,
 /* Never inlined: for names whose print is only a hash. */
 bool name_same_long(const struct name *n, const char *p, size_t len);
 
-static inline struct name *name_table_find(const struct name_table *t,
-                                           struct name_print print,
-                                           const char *p, size_t len)
+/* `hash` is that of the print, for who looks into several tables. */
+static inline struct name *name_table_find_hashed(const struct name_table *t,
+                                                  struct name_print print,
+                                                  uint64_t hash, const char *p,
+                                                  size_t len)
 {
     uint32_t i;
 
     if (t->count == 0)
         return NULL;
-    for (i = (uint32_t)name_hash(print) & t->mask; t->slots[i].name;
+    for (i = (uint32_t)hash & t->mask; t->slots[i].name;
          i = (i + 1) & t->mask) {
         if (!name_print_equal(t->slots[i].print, print))
             continue;
@@ -138,6 +140,13 @@ static inline struct name *name_table_find(const struct name_table *t,
             return t->slots[i].name;
     }
     return NULL;
+}
+
+static inline struct name *name_table_find(const struct name_table *t,
+                                           struct name_print print,
+                                           const char *p, size_t len)
+{
+    return name_table_find_hashed(t, print, name_hash(print), p, len);
 }
 
 static inline struct name *name_table_find_text(const struct name_table *t,

@@ -254,6 +254,7 @@ struct node {
     uint8_t types;      /* "type" */
     uint8_t conj_types; /* the same with what "allOf" and "$ref" leave of it */
     bool is_simple;     /* a closure of one: scalars need nothing laid out */
+    bool has_checks;    /* of scalars, besides their type */
     bool has_hooks;     /* arrays or objects need more than their inst */
     const struct node_values *enumerated, *constant;
     const struct node_string *string;
@@ -275,8 +276,8 @@ struct tap_node {
 };
 
 struct schema_plan {
-    const struct child *root; /* what the body must satisfy; layout.h */
-    uint64_t *root_uses;      /* who asks for each distinct node, as bits */
+    const struct layout *base; /* of which the body is an item; layout.h */
+    uint64_t *root_uses;       /* who asks for each distinct node, as bits */
     size_t root_count;
     size_t use_count;
     const struct tap_node *taps; /* the body; NULL without taps */

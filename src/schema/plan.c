@@ -33,6 +33,7 @@ static void roots_add(struct roots *r, const struct node *node, uint64_t bit)
 static bool root_make(struct schema_set *set, struct schema_plan *plan,
                       const struct roots *r)
 {
+    struct layout *base = arena_alloc(&set->arena, sizeof(*base));
     struct child *child = arena_alloc(&set->arena, sizeof(*child));
     struct duty *duties = arena_array(&set->arena, r->count, sizeof(*duties));
     struct link *links = arena_array(&set->arena, r->count, sizeof(*links));
@@ -41,7 +42,7 @@ static bool root_make(struct schema_set *set, struct schema_plan *plan,
 
     plan->root_uses =
         arena_array(&set->arena, r->count, sizeof(*plan->root_uses));
-    if (!child || !duties || !links || !plan->root_uses)
+    if (!base || !child || !duties || !links || !plan->root_uses)
         return false;
     for (i = 0; i < r->count; i++) {
         plan->root_uses[i] = r->uses[i];
@@ -58,7 +59,10 @@ static bool root_make(struct schema_set *set, struct schema_plan *plan,
     child->duty_count = (uint32_t)r->count;
     child->links = links;
     child->layout = layout_for(set, laid_out, child->link_count);
-    plan->root = child;
+    base->items = child;
+    base->item_count = 1;
+    base->knows_items = true;
+    plan->base = base;
     plan->root_count = r->count;
     return child->layout && layouts_fill(set);
 }

@@ -222,6 +222,7 @@ struct schema_run *schema_run_new(const struct schema_plan *plan,
         }
         askers_init(run);
     }
+    machine_start(run);
     return run;
 }
 

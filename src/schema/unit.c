@@ -398,7 +398,7 @@ void unit_deliver(struct schema_run *run, struct inst *root, struct inst *asker,
                   enum role role, uint32_t depth)
 {
     bool failed = !root || root->failed;
-    struct frame *f = depth > 0 ? &run->frames[depth - 1] : NULL;
+    struct frame *f = &run->frames[depth];
 
     switch (role) {
     case ROLE_VALUE:
@@ -553,8 +553,6 @@ static void scalar_verdict(struct schema_run *run, const struct duty *d,
 void unit_scalar(struct schema_run *run, const struct duty *d,
                  struct inst *asker, struct scalar *s)
 {
-    if (!inst_is_at_work(asker))
-        return;
     if (d->node->is_simple) {
         if (d->role == ROLE_VALUE)
             check_scalar(run, d->node, asker, s, run->depth);

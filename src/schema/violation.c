@@ -85,7 +85,7 @@ static size_t path_write(const struct schema_run *run, uint32_t depth,
     struct path_writer w = {.out = out};
     uint32_t i;
 
-    for (i = 0; i < depth; i++) {
+    for (i = 1; i <= depth; i++) {
         const struct frame *f = &run->frames[i];
 
         path_char(&w, '/');
