@@ -2,8 +2,12 @@
  *
  * main.c - the table of subcommands.
  */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 
@@ -32,8 +36,21 @@ static void print_help(FILE *to)
                 "chatgate COMMAND --help tells more of a command.\n");
 }
 
+/* A parent may have closed 0, 1 or 2. The next descriptor opened would take
+ * that number, and what is printed would go into a client's connection or the
+ * audit file. */
+static bool keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!keep_standard_descriptors())
+        return CLI_LOST;
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(name, commands[i].name) == 0)

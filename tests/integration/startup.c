@@ -4,9 +4,11 @@
  * else; a neighbour that is away is no reason not to start.
  */
 #define _GNU_SOURCE
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "integration/expect.h"
@@ -212,6 +214,60 @@ END_TEST
     "\"capacity\":2,\"refill\":\"0/s\"}]}"
 
 /* Redis is away at start: chatgate starts, says so, and decides by itself. */
+static bool can_connect(int port)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool can = connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+
+    close(fd);
+    return can;
+}
+
+/* Listening sockets took the places of standard output and error; the first
+ * line of the log was written into one, and SIGPIPE was the end. */
+START_TEST(standard_descriptors_that_are_closed)
+{
+    char listen[64], path[64], target[64], log[600];
+    const char *const argv[] = {
+        "sh",
+        "-c",
+        "exec \"$0\" \"$@\" <&- >&- 2>&-",
+        TOP_BUILDDIR "/chatgate",
+        "serve",
+        "-c",
+        rig.config_file,
+        "--listen",
+        listen,
+        NULL,
+    };
+
+    prepare(&(struct rig_options){.redis = RIG_NO_REDIS});
+    rig.port = process_free_port();
+    snprintf(listen, sizeof listen, "127.0.0.1:%d", rig.port);
+    snprintf(log, sizeof log, "%s/gateway.log", rig.dir);
+    process_start(&rig.gateway, "chatgate", log, argv, NULL);
+    while (!can_connect(rig.port)) {
+        ck_assert(process_is_alive(&rig.gateway));
+        process_nap();
+    }
+    for (int fd = 0; fd <= 2; fd++) {
+        ssize_t n;
+
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)rig.gateway.pid, fd);
+        n = readlink(path, target, sizeof target - 1);
+        ck_assert_int_gt(n, 0);
+        target[n] = '\0';
+        ck_assert_str_eq(target, "/dev/null");
+    }
+    rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(an_unreachable_redis_is_said_and_survived)
 {
     const struct json_value *line;
@@ -294,6 +350,7 @@ static Suite *suite(void)
     tcase_add_test(t, an_audit_file_that_cannot_be_opened);
     tcase_add_test(t, an_unknown_option_or_command);
     tcase_add_test(t, version_and_help);
+    tcase_add_test(t, standard_descriptors_that_are_closed);
     tcase_add_test(t, an_unreachable_redis_is_said_and_survived);
     tcase_add_test(t, a_redis_that_comes_later_is_used);
     return s;
