@@ -254,3 +254,42 @@ bool config_cidr_contains_text(const struct config_cidrs *list,
 
     return family != 0 && contains(list, family, bytes);
 }
+
+/* Without its port, if it has one, and without brackets. */
+static struct text host_of(struct text element)
+{
+    struct text host;
+    uint16_t port;
+    bool bracketed;
+    const char *why;
+    size_t colons = 0;
+
+    for (size_t i = 0; i < element.len; i++)
+        colons += element.data[i] == ':';
+    bracketed = element.len > 0 && element.data[0] == '[';
+    if (bracketed && element.data[element.len - 1] == ']')
+        return text_make(element.data + 1, element.len - 2);
+    if (!bracketed && colons != 1)
+        return element;
+    if (split_port(element, &host, &bracketed, &port, &why) != STATUS_OK)
+        return (struct text){NULL, 0};
+    return host;
+}
+
+bool config_ip_plain(struct text element, char to[CONFIG_IP_SIZE])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct text host = host_of(element);
+    uint8_t bytes[16];
+    int family = parse_ip(host, bytes);
+    const uint8_t *from = bytes;
+
+    _Static_assert(CONFIG_IP_SIZE >= INET6_ADDRSTRLEN, "room for any address");
+    if (family == 0 || (family == AF_INET && element.data[0] == '['))
+        return false;
+    if (family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) == 0) {
+        family = AF_INET;
+        from += sizeof(mapped);
+    }
+    return inet_ntop(family, from, to, CONFIG_IP_SIZE) != NULL;
+}

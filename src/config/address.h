@@ -56,4 +56,12 @@ bool config_cidr_contains(const struct config_cidrs *list,
 bool config_cidr_contains_text(const struct config_cidrs *list,
                                struct text address);
 
+#define CONFIG_IP_SIZE 46
+
+/* The address in one element of X-Forwarded-For, in the one form that it has
+ * in records and bucket keys: some proxies append the port ("192.0.2.1:4711",
+ * "[2001:db8::1]:4711"), an IPv6 address can be written in many ways, and an
+ * IPv4 address in IPv6 clothes counts as IPv4. False if there is none. */
+bool config_ip_plain(struct text element, char to[CONFIG_IP_SIZE]) MUST_CHECK;
+
 #endif

@@ -45,39 +45,33 @@ static struct text trace_of_parent(struct text t)
     return trace;
 }
 
-/* The right-most address of X-Forwarded-For that no trusted proxy is. */
-static struct text forwarded_client(const struct exchange *x)
+/* The right-most address of X-Forwarded-For that no trusted proxy is; absent
+ * where there is none, or where something else stands before it. */
+static struct text forwarded_client(struct exchange *x)
 {
     const struct config *c = x->runtime->config;
     const struct http_header *headers;
     size_t count = http_request_headers(x->req, &headers);
-    struct text best = {NULL, 0};
-    for (size_t i = count; i-- > 0;) {
+    char address[CONFIG_IP_SIZE] = "";
+    bool is_found = false;
+    for (size_t i = count; i-- > 0 && !is_found;) {
         if (!text_equal_nocase(headers[i].name, TEXT_LIT("x-forwarded-for")))
             continue;
         struct text left = headers[i].value;
-        while (left.len > 0) {
+        while (left.len > 0 && !is_found) {
             size_t at = left.len;
             while (at > 0 && left.data[at - 1] != ',')
                 at--;
-            best = text_trim(text_make(left.data + at, left.len - at));
-            if (!config_cidr_contains_text(&c->trusted_proxies, best))
-                return best;
+            struct text element =
+                text_trim(text_make(left.data + at, left.len - at));
+            if (!config_ip_plain(element, address))
+                return (struct text){NULL, 0};
+            is_found = !config_cidr_contains_text(&c->trusted_proxies,
+                                                  text_of(address));
             left.len = at > 0 ? at - 1 : 0;
         }
     }
-    return best;
-}
-
-static bool is_address(struct text t)
-{
-    if (t.len < 2 || t.len > 45)
-        return false;
-    for (size_t i = 0; i < t.len; i++)
-        if (strchr("0123456789abcdefABCDEF.:", t.data[i]) == NULL ||
-            t.data[i] == '\0')
-            return false;
-    return true;
+    return arena_text(&x->arena, text_of(address));
 }
 
 static enum status make_ids(struct exchange *x)
@@ -111,7 +105,7 @@ enum status identify_request(struct exchange *x)
     if (!text_is_absent(trace))
         memcpy(x->trace, trace.data, trace.len);
     struct text client = forwarded_client(x);
-    if (is_address(client))
+    if (client.len > 0)
         x->client = client;
     return STATUS_OK;
 }

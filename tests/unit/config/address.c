@@ -287,7 +287,40 @@ START_TEST(socket_addresses_are_matched_by_family)
 }
 END_TEST
 
+/* "192.0.2.1:4711" was taken as a client of its own for every connection, and
+ * "10.0.0.1:80" not as the trusted proxy that it is. */
+START_TEST(a_forwarded_address_has_one_form)
+{
+    static const char *const same[][2] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"192.0.2.1:4711", "192.0.2.1"},
+        {"2001:DB8:0::1", "2001:db8::1"},
+        {"[2001:db8::1]", "2001:db8::1"},
+        {"[2001:db8::1]:4711", "2001:db8::1"},
+        {"::ffff:192.0.2.1", "192.0.2.1"},
+    };
+    static const char *const none[] = {
+        "",           "unknown",      "_hidden",  "....",      "beef",
+        "1.2.3",      "999.1.1.1",    "1.2.3.4:", "1.2.3.4:x", "1.2.3.4:65536",
+        "1.2.3.4:1:", "[1.2.3.4]:80", "[::1",     "[",         "[]",
+        "[]:80",      "::1]",         ":80",      ":",         "[::1]80",
+        "[::1]:",     "1.2.3.4 ",     "::1%lo",   "\"::1\"",
+    };
+    char to[CONFIG_IP_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        ck_assert_msg(config_ip_plain(text_of(same[i][0]), to), "%s",
+                      same[i][0]);
+        ck_assert_str_eq(to, same[i][1]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        ck_assert_msg(!config_ip_plain(text_of(none[i]), to), "%s", none[i]);
+    ck_assert(!config_ip_plain(text_make("1.2.3.4\0:80", 11), to));
+}
+END_TEST
+
 UNIT_MAIN("address", addresses_that_are_none, addresses_are_ready_for_bind,
           loopback_is_told_from_the_rest, networks_that_are_none,
           a_list_contains_what_it_should, everything_and_nothing,
-          socket_addresses_are_matched_by_family)
+          socket_addresses_are_matched_by_family,
+          a_forwarded_address_has_one_form)
