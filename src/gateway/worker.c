@@ -206,6 +206,7 @@ void worker_reload(struct worker *w, int share, struct runtime *runtime)
     limit_settings_of(runtime->config, &limits);
     http_server_configure(w->http, &http);
     limiter_configure(w->limiter, &limits);
+    sender_configure(w->sender, runtime->config->redis.timeout_us);
     if (upstream_configure(w->upstream, &upstream) != STATUS_OK)
         log_event(LOG_ERROR, "reload.failed",
                   "worker=%d part=upstream reason=out-of-memory", w->index);

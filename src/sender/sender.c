@@ -260,6 +260,11 @@ static void search_unlink(struct sender_search *search)
     search->sender = NULL;
 }
 
+void sender_configure(struct sender *s, int64_t redis_timeout_us)
+{
+    s->redis_timeout_us = redis_timeout_us;
+}
+
 void sender_free(struct sender *s)
 {
     if (s == NULL)

@@ -43,6 +43,8 @@ enum status sender_new(struct event_base *base, const struct clock *clock,
                        struct sender_shared *shared, struct redis *redis,
                        int64_t redis_timeout_us,
                        struct sender **out) MUST_CHECK;
+/* After a reload: for commands from now on. */
+void sender_configure(struct sender *s, int64_t redis_timeout_us);
 /* Searches under way are cancelled. */
 void sender_free(struct sender *s);
 

@@ -206,6 +206,33 @@ START_TEST(a_reload_keeps_the_key_of_hashed_numbers)
 }
 END_TEST
 
+/* The search for a chat's sender kept the time-out of the start. */
+START_TEST(a_reload_shortens_all_waits_for_redis)
+{
+    struct wire_answer a;
+    int64_t begin;
+
+    rig_start(&rig, &(struct rig_options){
+                        .redis_config = "\"timeout\": \"30s\"",
+                        .expects_warnings = true,
+                    });
+    ck_assert_int_eq(expect_create_status(&rig, FROM), 201);
+    rig.options.redis_config = "\"timeout\": \"20ms\"";
+    rig_write_config(&rig, NULL);
+    kill(rig.gateway.pid, SIGHUP);
+    ck_assert(process_wait_for(&rig.gateway, "reload.done", NULL, 0));
+    kill(rig.redis.pid, SIGSTOP);
+    begin = process_now_ms();
+    wire_call(rig.port, "GET", "/v3/chats/01a20bc2-b08e-70a9-9e4b-b6ca524db312",
+              NULL, NULL, &a);
+    ck_assert_int_eq(a.status, 404);
+    ck_assert_int_lt(process_now_ms() - begin, process_stretch(3000));
+    wire_answer_release(&a);
+    kill(rig.redis.pid, SIGCONT);
+    rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(a_bad_reload_changes_nothing_and_says_why)
 {
     char *said;
@@ -266,6 +293,7 @@ static Suite *suite(void)
     tcase_add_test(t, readiness_fails_before_accepting_ends);
     tcase_add_test(t, a_reload_takes_the_new_policies);
     tcase_add_test(t, a_reload_keeps_the_key_of_hashed_numbers);
+    tcase_add_test(t, a_reload_shortens_all_waits_for_redis);
     tcase_add_test(t, a_bad_reload_changes_nothing_and_says_why);
     tcase_add_test(t, a_request_under_way_keeps_its_policies);
     return s;
