@@ -78,14 +78,6 @@ static void write_violation(struct json_writer *w, const char *pointer,
     json_close_object(w);
 }
 
-/* A rule of chatgate's own, about the request as a whole. */
-static bool names_its_rule(enum http_refusal refusal)
-{
-    struct text name = text_of(http_refusal_row(refusal)->name);
-    return text_starts_with(name, TEXT_LIT("http.")) ||
-           text_starts_with(name, TEXT_LIT("sender."));
-}
-
 /* Framing, head and sender: rules that no policy file holds. */
 static bool is_rule_of_ours(const char *name)
 {
@@ -101,9 +93,6 @@ static void write_violations(struct exchange *x, struct json_writer *w,
         if (!f->is_shadow)
             write_violation(w, f->pointer, f->rule, f->message, f->policy);
     }
-    if (names_its_rule(x->refusal))
-        write_violation(w, "", http_refusal_row(x->refusal)->name, message,
-                        NULL);
     if (is_rule_of_ours(http_refusal_row(x->refusal)->name))
         write_violation(w, "", http_refusal_row(x->refusal)->name, message,
                         "chatgate");

@@ -213,6 +213,7 @@ START_TEST(a_reload_shortens_all_waits_for_redis)
     int64_t begin;
 
     rig_start(&rig, &(struct rig_options){
+                        .config = "\"workers\": 1",
                         .redis_config = "\"timeout\": \"30s\"",
                         .expects_warnings = true,
                     });

@@ -112,6 +112,8 @@ START_TEST(a_refused_head_names_its_rule)
     start(NULL);
     wire_call(rig.port, "GET", "/v4/chats", NULL, NULL, &a);
     expect_refusal(&a, 404, 2001, "http.no_route", "");
+    ck_assert_uint_eq(
+        json_at(wire_answer_json(&a), text_of("/error/violations"))->count, 1);
     wire_answer_release(&a);
     wire_call(rig.port, "GET", "/v3/../chats", NULL, NULL, &a);
     expect_refusal(&a, 400, 1002, "http.path", "");
