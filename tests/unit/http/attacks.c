@@ -12,8 +12,6 @@
 
 #define BEHIND "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
 
-static struct rig rig;
-
 static void setup(void)
 {
     rig_open(&rig);
@@ -119,9 +117,5 @@ int main(void)
     tcase_add_test(t, each_is_refused_or_passed_in_pieces);
     tcase_add_test(t, nothing_stays_behind);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rig_main(s);
 }

@@ -18,6 +18,8 @@
 
 #include "base/clock.h"
 
+struct rig rig;
+
 #define BIG_BYTES (1024 * 1024)
 
 static void note(struct rig *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -219,13 +221,11 @@ void rig_start(struct rig *r)
 
 void rig_close(struct rig *r)
 {
-    struct http_counters counters;
     if (r->server != NULL) {
         rig_run(r, 1);
         http_server_free(r->server);
         r->server = NULL;
     }
-    (void)counters;
     ck_assert_int_eq(r->open_exchanges, 0);
     event_base_free(r->base);
 }
@@ -352,4 +352,43 @@ char *client_all(struct rig *r, int fd)
     struct answer a = client_read(r, fd, NULL, 0);
     close(fd);
     return a.data;
+}
+
+struct answer talk(const char *request, const char *until, int times)
+{
+    int fd = client_open(&rig);
+    client_send_str(&rig, fd, request);
+    struct answer a = client_read(&rig, fd, until, times);
+    client_close(fd);
+    rig_run(&rig, 2);
+    return a;
+}
+
+static void setup(void)
+{
+    rig_open(&rig);
+}
+
+static void teardown(void)
+{
+    if (rig.base != NULL)
+        rig_close(&rig);
+}
+
+TCase *rig_tcase(Suite *s)
+{
+    TCase *t = tcase_create("loopback");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    suite_add_tcase(s, t);
+    return t;
+}
+
+int rig_main(Suite *s)
+{
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
 }

@@ -30,6 +30,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "http/server.h"
 
@@ -46,6 +47,9 @@ struct rig {
     struct rig_exchange *latest; /* under way, or NULL */
     int open_exchanges;
 };
+
+/* The one of the test program: made by rig_tcase()'s fixture, not started. */
+extern struct rig rig;
 
 struct rig_exchange {
     struct rig *rig;
@@ -86,6 +90,22 @@ struct answer client_read(struct rig *r, int fd, const char *until, int times);
 /* The same, closes the socket, gives only the text. */
 char *client_all(struct rig *r, int fd);
 
+/* One connection: send, read all that comes until it is quiet or closed. */
+struct answer talk(const char *request, const char *until, int times);
+
 size_t count_of(const char *text, const char *part);
+
+#define ASSERT_LOG(text) ck_assert_str_eq(rig.log, (text))
+#define ASSERT_HAS(a, part)                                                    \
+    ck_assert_msg(strstr((a).data, (part)) != NULL, "no %s in: %s", (part),    \
+                  (a).data)
+#define ASSERT_LACKS(a, part)                                                  \
+    ck_assert_msg(strstr((a).data, (part)) == NULL, "%s in: %s", (part),       \
+                  (a).data)
+
+/* A test case with the rig around each test. */
+TCase *rig_tcase(Suite *s);
+/* main() of a test program. */
+int rig_main(Suite *s);
 
 #endif

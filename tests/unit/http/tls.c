@@ -21,7 +21,6 @@
 #include "base/text.h"
 #include "http/rig.h"
 
-static struct rig rig;
 static char dir[64];
 
 static const char *path_of(const char *name)
@@ -600,9 +599,5 @@ int main(void)
     tcase_add_test(t, beyond_the_maximum_the_503_comes_over_tls);
     tcase_add_test(t, what_cannot_be_loaded_says_why);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rig_main(s);
 }
