@@ -97,7 +97,7 @@ static bool values_have(const struct node_values *v, struct scalar *s)
     case JSON_BOOL:
         return s->boolean ? v->has_true : v->has_false;
     case JSON_STRING:
-        return name_table_find_text(&v->strings, s->text) != NULL;
+        return scalar_find(&v->strings, s) != NULL;
     default:
         for (i = 0; i < v->number_count; i++)
             if (number_compare(scalar_number(s), &v->numbers[i]) == 0)
@@ -213,6 +213,9 @@ void check_scalar(struct schema_run *run, const struct node *node,
         violate_text(run, to, depth, "enum", node->enumerated->must_be);
     if (node->constant && !values_have(node->constant, s))
         violate_text(run, to, depth, "const", node->constant->must_be);
+    if (node->excluded && values_have(node->excluded, s))
+        violate_text(run, to, depth, "not",
+                     "is one of the values that are not allowed");
     if (s->type == JSON_STRING && node->string)
         check_string(run, node->string, to, s, depth);
     else if (s->type == JSON_NUMBER && node->number)

@@ -222,6 +222,7 @@ void compile_object_finish(struct compiler *c, struct build *b)
         return;
     o->by_bit = b->by_bit;
     o->has_more = o->pattern_count > 0 || o->names || o->has_additional;
+    o->ends_simply = o->bits <= 64 && o->dependent_count == 0;
     if (!v || v->count == 0)
         return;
     o->required = compile_alloc(c, (o->bits + 63) / 64 * sizeof(uint64_t));

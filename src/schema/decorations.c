@@ -43,18 +43,19 @@ struct decorations_state {
 
 bool decorations_begin(struct schema_run *run, struct extra *x)
 {
-    x->decorations = run_alloc(run, sizeof(*x->decorations));
-    return x->decorations != NULL;
+    x->decorations = stack_alloc(run, sizeof(*x->decorations));
+    if (!x->decorations)
+        return false;
+    *x->decorations = (struct decorations_state){0};
+    return true;
 }
 
 void decorations_release(struct schema_run *run, struct extra *x)
 {
     struct decorations_state *s = x->decorations;
 
-    if (!s)
-        return;
-    run_free(run, s->ranges, s->size * sizeof(*s->ranges));
-    run_free(run, s, sizeof(*s));
+    if (s)
+        run_free(run, s->ranges, s->size * sizeof(*s->ranges));
     x->decorations = NULL;
 }
 

@@ -2,9 +2,9 @@
  *
  * schema/extra.c - what few insts need beside themselves.
  *
- * Made when their array or object begins, listed in its frame, and gone with
- * it. Probes (insts of NODE_PART and the like) share the extra of the inst
- * that asked for them.
+ * Made when their array or object begins, on the stack like the insts; what
+ * they own elsewhere goes with their frame. Probes (insts of NODE_PART and the
+ * like) share the extra of the inst that asked for them.
  */
 #include "schema/machine.h"
 
@@ -19,10 +19,10 @@ bool extra_begin(struct schema_run *run, struct frame *f, struct inst *inst)
 
     if ((!parts && !decorations && !unevaluated) || !inst->is_live)
         return true;
-    x = run_alloc(run, sizeof(*x));
+    x = stack_alloc(run, sizeof(*x));
     if (!x)
         return false;
-    x->next = f->extras;
+    *x = (struct extra){.next = f->extras};
     f->extras = x;
     inst->extra = x;
     return (!parts || parts_begin(run, x)) &&
@@ -36,9 +36,7 @@ void extras_release(struct schema_run *run, struct frame *f)
         struct extra *x = f->extras;
 
         f->extras = x->next;
-        parts_release(run, x);
         decorations_release(run, x);
         unevaluated_release(run, x);
-        run_free(run, x, sizeof(*x));
     }
 }

@@ -42,8 +42,6 @@ static uint32_t unit_at(struct layout *l, struct unit *units,
             return units[i].at;
     units[l->unit_count++] = (struct unit){c, l->inst_count};
     l->inst_count += c->count;
-    l->has_places |= c->count > 1;
-    l->has_false |= c->has_false;
     l->has_values |= c->has_values;
     l->has_hooks |= c->has_hooks;
     l->has_unique |= c->has_unique;
@@ -55,15 +53,21 @@ static uint32_t unit_at(struct layout *l, struct unit *units,
 /* All insts are on every list: each list's user asks them itself. */
 static bool lists_collect(struct schema_run *run, struct layout *l)
 {
-    uint32_t *all = stack_alloc(run, l->inst_count * sizeof(*all)), i;
+    uint32_t *all = stack_alloc(run, l->inst_count * sizeof(*all));
+    uint32_t *ats = stack_alloc(run, l->unit_count * sizeof(*ats));
     struct layout_list list = {all, l->inst_count};
+    uint32_t i;
 
-    if (!all)
+    if (!all || !ats)
         return false;
     for (i = 0; i < l->inst_count; i++)
         all[i] = i;
     l->ends[0] = l->ends[1] = list;
     l->misfits[0] = l->misfits[1] = list;
+    for (i = 0; i < l->unit_count; i++)
+        ats[i] = l->units[i].at;
+    l->groups = ats;
+    l->group_count = l->unit_count;
     l->hooks = all;
     l->hook_count = l->has_hooks ? l->inst_count : 0;
     l->has_max = true;
@@ -221,8 +225,8 @@ static void units_begin(struct schema_run *run, struct frame *f, uint32_t depth)
     const struct layout *l = f->layout;
     uint32_t i;
 
-    for (i = 0; i < l->unit_count; i++)
-        unit_begin_settled(run, &f->insts[l->units[i].at], f->is_object, depth);
+    for (i = 0; i < l->group_count; i++)
+        unit_begin_settled(run, &f->insts[l->groups[i]], f->is_object, depth);
 }
 
 /* Insts whose type the value has not. */
@@ -272,8 +276,7 @@ void frame_begin(struct schema_run *run, bool is_object)
     }
     links_begin(f);
     l = f->layout;
-    if (l->has_places || l->has_false)
-        units_begin(run, f, depth);
+    units_begin(run, f, depth);
     types_begin(run, f, depth);
     run->top = f;
     run->depth++;
@@ -312,6 +315,15 @@ static void hooks_end(struct schema_run *run, struct frame *f,
     }
 }
 
+/* Nothing is missing: most objects end so. */
+static bool object_is_whole(const struct inst *inst, const struct frame *f)
+{
+    const struct node_object *o = inst->node->object;
+
+    return o->ends_simply && f->count >= o->min &&
+           (!o->required || !(o->required[0] & ~inst->seen));
+}
+
 static void insts_end(struct schema_run *run, struct frame *f,
                       struct text canonical, uint32_t depth)
 {
@@ -326,7 +338,7 @@ static void insts_end(struct schema_run *run, struct frame *f,
 
         if (!inst_is_at_work(inst))
             continue;
-        if (f->is_object && node->object)
+        if (f->is_object && node->object && !object_is_whole(inst, f))
             check_object_end(run, inst, f, depth);
         else if (!f->is_object && node->array)
             check_array_end(run, inst, f, depth);
@@ -376,9 +388,8 @@ void frame_end(struct schema_run *run)
     if (f->is_captured)
         canonical = capture_close(run, f);
     insts_end(run, f, canonical, depth);
-    if (l->has_places || l->has_unevaluated)
-        for (i = 0; i < l->unit_count; i++)
-            unit_resolve(run, f, &f->insts[l->units[i].at], depth);
+    for (i = 0; i < l->group_count; i++)
+        unit_resolve(run, f, &f->insts[l->groups[i]], depth);
     if (f->has_waiting)
         links_end(run, f, depth);
     if (f->is_captured)

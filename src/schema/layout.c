@@ -62,8 +62,6 @@ static const void *list_copy(struct schema_set *set, const void *list,
 
 static void units_add_flags(struct layout *l, const struct closure *c)
 {
-    l->has_places |= c->count > 1;
-    l->has_false |= c->has_false;
     l->has_values |= c->has_values;
     l->has_hooks |= c->has_hooks;
     l->has_unique |= c->has_unique;
@@ -123,6 +121,7 @@ static bool is_hooked(const struct node *n, bool is_object)
 static bool lists_make(struct schema_set *set, struct layout *l)
 {
     struct layout_list hooks = {0};
+    uint32_t *groups, i;
     int k;
 
     for (k = 0; k < 2; k++)
@@ -131,9 +130,15 @@ static bool lists_make(struct schema_set *set, struct layout *l)
             return false;
     if (!list_make(set, l, 0, is_hooked, &hooks))
         return false;
+    groups = layout_alloc(set, l->unit_count * sizeof(*groups));
+    for (i = 0; groups && i < l->unit_count; i++)
+        if (l->units[i].closure->count > 1 ||
+            l->units[i].closure->has_unevaluated)
+            groups[l->group_count++] = l->units[i].at;
+    l->groups = groups;
     l->hooks = hooks.at;
     l->hook_count = hooks.count;
-    return true;
+    return groups != NULL;
 }
 
 static bool insts_lay_out(struct schema_set *set, struct layout_entry *e)
@@ -152,7 +157,7 @@ static bool insts_lay_out(struct schema_set *set, struct layout_entry *e)
     l->units = units;
     l->unit_count = (uint32_t)e->count;
     l->settled[0] = insts_join(set, l, 0);
-    l->settled[1] = l->has_places ? insts_join(set, l, 1) : l->settled[0];
+    l->settled[1] = insts_join(set, l, 1);
     return l->settled[0] && l->settled[1] && lists_make(set, l);
 }
 

@@ -93,10 +93,10 @@ struct layout {
     /* For arrays, for objects: insts that have something to do when the value
      * ends, and those that it cannot pass for its type. */
     struct layout_list ends[2], misfits[2];
-    const uint32_t *hooks; /* insts that are more than that */
-    uint32_t hook_count;
-    bool has_places; /* some unit has more insts than its root */
-    bool has_false, has_values, has_hooks, has_unique, has_unevaluated;
+    const uint32_t *hooks;  /* insts that are more than that */
+    const uint32_t *groups; /* roots of units with more insts to settle */
+    uint32_t hook_count, group_count;
+    bool has_values, has_hooks, has_unique, has_unevaluated;
     bool has_wide; /* some inst sees more members than a word has bits */
     bool has_max;  /* some inst counts members or items */
     /* Children are known in advance. */

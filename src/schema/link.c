@@ -117,6 +117,42 @@ static void visit_types(struct compiler *c, struct build *b, unsigned depth)
     b->node.conj_types = (uint8_t)types_by_places(b, types);
 }
 
+/* ---- places that need not be ---- */
+
+/* Only values of scalars, and nothing else? */
+static const struct node_values *only_values(const struct build *b)
+{
+    const struct node *n = &b->node;
+    const struct node_values *v = n->constant ? n->constant : n->enumerated;
+
+    if (!v || (n->constant && n->enumerated) || n->excluded ||
+        n->kind != NODE_PLAIN || n->types != NODE_ANY_TYPE || n->string ||
+        n->number || b->object || b->array || n->parts || n->decorations ||
+        b->place_count > 0 || v->composite_count > 0)
+        return NULL;
+    return v;
+}
+
+/* "not" with a few scalars is a list to look into, not a schema to try. */
+static void fold_not(struct build *b)
+{
+    uint32_t at = b->place_begin[PLACE_NOT];
+    const struct node_values *v;
+    int kind;
+
+    if (at == b->place_begin[PLACE_NOT + 1])
+        return;
+    v = only_values(build_of(b->places[at].node));
+    if (!v)
+        return;
+    b->node.excluded = v;
+    memmove(&b->places[at], &b->places[at + 1],
+            (b->place_count - at - 1) * sizeof(b->places[0]));
+    b->place_count--;
+    for (kind = PLACE_NOT + 1; kind <= PLACE_KINDS; kind++)
+        b->place_begin[kind]--;
+}
+
 /* ---- combos ---- */
 
 static void link_combo(struct compiler *c, struct build *b)
@@ -146,7 +182,8 @@ static void link_object(struct compiler *c, struct build *b)
                    (n->kind == NODE_PLAIN && (n->parts || n->decorations)) ||
                    (n->object && n->object->has_unevaluated) ||
                    (n->array && n->array->has_unevaluated);
-    n->has_checks = n->enumerated || n->constant || n->string || n->number;
+    n->has_checks =
+        n->enumerated || n->constant || n->excluded || n->string || n->number;
     n->is_simple = n->kind == NODE_PLAIN && !n->combo;
 }
 
@@ -236,6 +273,8 @@ void link_all(struct compiler *c, struct build *root)
     uint32_t i, broken = 0;
 
     reachable(c, root, &l);
+    for (i = 0; i < l.count; i++)
+        fold_not(l.items[i]);
     for (i = 0; i < l.count && c->status == STATUS_OK; i++) {
         visit_types(c, l.items[i], 0);
         broken += l.items[i]->is_broken;

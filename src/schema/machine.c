@@ -138,7 +138,7 @@ static void tap_end(struct schema_run *run, const struct tap_node *tap)
 }
 
 /* A string, or NULL, for the groups of the top frame that wait for it. */
-static void selects_do(struct schema_run *run, const struct scalar *s)
+static void selects_do(struct schema_run *run, struct scalar *s)
 {
     const struct child *c = run->child;
     uint32_t i;

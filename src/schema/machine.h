@@ -164,7 +164,10 @@ struct scalar {
     uint8_t bits; /* NODE_TYPE(type), and NODE_INTEGER */
     bool boolean;
     bool has_number; /* `number` is filled in */
+    bool has_print;  /* `print` and `hash` are */
     struct text text;
+    struct name_print print;
+    uint64_t hash;
     struct number number;
     int64_t points; /* code points, once counted; -1 */
 };
@@ -357,10 +360,23 @@ static inline void scalar_init(struct scalar *s, enum json_type type,
     s->bits = (uint8_t)NODE_TYPE(type);
     s->boolean = false;
     s->has_number = false;
+    s->has_print = false;
     s->text = t;
     s->points = -1;
     if (type == JSON_NUMBER)
         scalar_type_number(s);
+}
+/* A string among names, whose print is made but once. */
+static inline struct name *scalar_find(const struct name_table *t,
+                                       struct scalar *s)
+{
+    if (!s->has_print) {
+        s->print = name_print(s->text.data, s->text.len);
+        s->hash = name_hash(s->print);
+        s->has_print = true;
+    }
+    return name_table_find_hashed(t, s->print, s->hash, s->text.data,
+                                  s->text.len);
 }
 /* Fills in s->number. */
 const struct number *scalar_number(struct scalar *s);
@@ -387,7 +403,7 @@ void unit_begin(struct schema_run *run, struct inst *root, unsigned bits,
                 uint32_t depth);
 /* A selector's member came with this value; NULL: no string. */
 void unit_select(struct schema_run *run, struct inst *inst, enum group g,
-                 const struct scalar *s);
+                 struct scalar *s);
 /* The value has ended: combine the verdicts, last to first. */
 void unit_resolve(struct schema_run *run, struct frame *f, struct inst *root,
                   uint32_t depth);
@@ -453,13 +469,12 @@ bool extra_begin(struct schema_run *run, struct frame *f, struct inst *inst);
 void extras_release(struct schema_run *run, struct frame *f);
 
 bool parts_begin(struct schema_run *run, struct extra *x);
-void parts_release(struct schema_run *run, struct extra *x);
 void parts_end(struct schema_run *run, struct inst *inst, const struct frame *f,
                uint32_t depth);
 void part_begin(struct inst *inst);
 void part_end(struct schema_run *run, struct inst *inst, uint32_t depth);
 void part_scalar(struct schema_run *run, const struct node *node,
-                 struct inst *parent, const struct scalar *s);
+                 struct inst *parent, struct scalar *s);
 
 bool decorations_begin(struct schema_run *run, struct extra *x);
 void decorations_release(struct schema_run *run, struct extra *x);

@@ -138,6 +138,7 @@ struct node_object {
     struct member *const *by_bit;
     uint32_t bits;      /* of `seen` */
     uint64_t *required; /* (bits + 63) / 64 words; NULL: none */
+    bool ends_simply;   /* at most one word of it, no dependents */
     struct dependent *dependents;
     size_t dependent_count;
     struct member_pattern *patterns;
@@ -257,6 +258,7 @@ struct node {
     bool has_checks;    /* of scalars, besides their type */
     bool has_hooks;     /* arrays or objects need more than their inst */
     const struct node_values *enumerated, *constant;
+    const struct node_values *excluded; /* "not" with scalars only */
     const struct node_string *string;
     const struct node_number *number;
     const struct node_object *object;

@@ -29,14 +29,11 @@ struct parts_state {
 
 bool parts_begin(struct schema_run *run, struct extra *x)
 {
-    x->parts = run_alloc(run, sizeof(*x->parts));
-    return x->parts != NULL;
-}
-
-void parts_release(struct schema_run *run, struct extra *x)
-{
-    run_free(run, x->parts, sizeof(*x->parts));
-    x->parts = NULL;
+    x->parts = stack_alloc(run, sizeof(*x->parts));
+    if (!x->parts)
+        return false;
+    *x->parts = (struct parts_state){0};
+    return true;
 }
 
 void part_begin(struct inst *inst)
@@ -99,7 +96,7 @@ void part_end(struct schema_run *run, struct inst *inst, uint32_t depth)
 }
 
 void part_scalar(struct schema_run *run, const struct node *node,
-                 struct inst *parent, const struct scalar *s)
+                 struct inst *parent, struct scalar *s)
 {
     const struct node_parts *p = node->parts;
     struct parts_state *state = parent->extra->parts;
@@ -117,8 +114,8 @@ void part_scalar(struct schema_run *run, const struct node *node,
         state->has_public_url = !is_presigned(p, s->text);
         return;
     }
-    state->kind = name_table_find_text(&p->not_adjacent, s->text);
-    alone = name_table_find_text(&p->alone, s->text);
+    state->kind = scalar_find(&p->not_adjacent, s);
+    alone = scalar_find(&p->alone, s);
     if (alone) {
         state->is_alone = true;
         state->alone_kind = alone->text.data;

@@ -260,7 +260,7 @@ void unit_begin_settled(struct schema_run *run, struct inst *root,
 }
 
 void unit_select(struct schema_run *run, struct inst *inst, enum group g,
-                 const struct scalar *s)
+                 struct scalar *s)
 {
     const struct selector *selector = inst->node->combo->selector[g];
     const struct name *found = NULL;
@@ -268,7 +268,7 @@ void unit_select(struct schema_run *run, struct inst *inst, enum group g,
     if (!inst_is_at_work(inst) || inst->decided[g] != NO_BRANCH)
         return;
     if (s && s->type == JSON_STRING)
-        found = name_table_find_text(&selector->values, s->text);
+        found = scalar_find(&selector->values, s);
     inst->selected[g] =
         found ? (int16_t)((const struct selector_value *)found)->branch
               : NO_BRANCH;

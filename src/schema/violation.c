@@ -78,6 +78,17 @@ static size_t path_finish(struct path_writer *w)
     return len;
 }
 
+/* Schemas have named all of it: then both pointers are the same. */
+static bool path_is_known(const struct schema_run *run, uint32_t depth)
+{
+    uint32_t i;
+
+    for (i = 1; i <= depth; i++)
+        if (run->frames[i].is_object && !run->frames[i].known_name)
+            return false;
+    return true;
+}
+
 /* Returns the length; `out` has POINTER_MAX + 2 bytes. */
 static size_t path_write(const struct schema_run *run, uint32_t depth,
                          const char *suffix, bool for_record, char *out)
@@ -113,7 +124,9 @@ static struct held *held_new(struct schema_run *run, uint32_t depth,
 {
     char pointer[POINTER_MAX + 2], record[POINTER_MAX + 2];
     size_t pointer_size = path_write(run, depth, suffix, false, pointer) + 1;
-    size_t record_size = path_write(run, depth, suffix, true, record) + 1;
+    bool is_known = path_is_known(run, depth);
+    size_t record_size =
+        is_known ? 0 : path_write(run, depth, suffix, true, record) + 1;
     size_t message_size = copies_message ? strlen(message) + 1 : 0;
     size_t size =
         sizeof(struct held) + pointer_size + record_size + message_size;
@@ -128,7 +141,9 @@ static struct held *held_new(struct schema_run *run, uint32_t depth,
     h->taps = run->taps_open;
     h->rule = rule;
     h->pointer = memcpy(text, pointer, pointer_size);
-    h->record_pointer = memcpy(text + pointer_size, record, record_size);
+    h->record_pointer = is_known
+                            ? h->pointer
+                            : memcpy(text + pointer_size, record, record_size);
     h->message = message;
     if (copies_message)
         h->message =
