@@ -130,7 +130,9 @@ START_TEST(lock_held_by_another)
     fd = open(path, O_RDWR);
     ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &l), 0);
     append("b");
-    run_for_ms(150);
+    turn();
+    skipped_us += 2 * RIG_PATIENCE_US;
+    run_for_ms(50);
     ck_assert_str_eq(told, "a+b-");
     ck_assert(!audit_file_is_healthy(file));
     close(fd);

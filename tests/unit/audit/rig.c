@@ -62,7 +62,7 @@ void setup(void)
 {
     make_directory();
     base = event_base_new();
-    open_with(path, false, 100 * US_PER_MS);
+    open_with(path, false, RIG_PATIENCE_US);
 }
 
 void teardown(void)

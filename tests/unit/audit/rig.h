@@ -20,6 +20,7 @@ extern char content[64 << 20];
 /* What the writer's clock is ahead of the machine's: hours pass at once, and
  * a busy machine makes no test late. */
 extern int64_t skipped_us;
+#define RIG_PATIENCE_US (3600 * US_PER_S)
 
 void setup(void);
 void teardown(void);
