@@ -227,10 +227,10 @@ static void *exchange_begin(void *server_arg, struct http_request *req)
     }
     if (identify_request(x) != STATUS_OK)
         exchange_refuse(x, HTTP_REFUSAL_INTERNAL, NULL);
-    else if (refusal != HTTP_REFUSAL_NONE)
-        exchange_refuse(x, refusal, NULL);
     else if (!audit_file_is_healthy(w->shared->audit))
         exchange_refuse(x, HTTP_REFUSAL_AUDIT_UNAVAILABLE, NULL);
+    else if (refusal != HTTP_REFUSAL_NONE)
+        exchange_refuse(x, refusal, NULL);
     else
         step_head(x);
     return x;

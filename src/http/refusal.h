@@ -78,8 +78,7 @@
     X(UPSTREAM_MALFORMED, "upstream.malformed", 502,                           \
       "the upstream's answer is no HTTP")                                      \
     X(UPSTREAM_TIMEOUT, "upstream.timeout", 504,                               \
-      "the upstream did not answer in time")                                   \
-    X(DRAINING, "http.draining", 503, "this gateway is shutting down")
+      "the upstream did not answer in time")
 
 enum http_refusal {
     HTTP_REFUSAL_NONE = 0,
