@@ -141,7 +141,7 @@ START_TEST(requests_may_come_byte_by_byte)
 }
 END_TEST
 
-/* evhttp would wait for all of a chunk; a body must not be kept waiting. */
+/* A piece of a chunk must not wait for the rest of it. */
 START_TEST(a_large_chunk_arrives_in_pieces)
 {
     static char piece[7000];
