@@ -38,9 +38,9 @@
  * is seen when the answer is sent. (EV_CLOSED alone would be a trap: libevent
  * reports EPOLLERR as readable and writable only, and spins.)
  *
- * Timers: one event a gate for two deadlines. It is only ever moved forward; a
- * deadline that moved back is noticed when the timer fires, so a request that
- * arrives whole costs no timer at all.
+ * Timers: one event a gate for two deadlines. It is set anew only for an
+ * earlier deadline; that one moved to a later time is noticed when it fires.
+ * So a request that arrives whole costs no timer at all.
  */
 #include "http/gate.h"
 
@@ -138,13 +138,12 @@ static void watch(struct event *ev, bool *is_watched, bool wanted)
 {
     if (*is_watched == wanted)
         return;
-    *is_watched = wanted;
-    /* epoll needs memory only in the kernel; if that is out, the deadlines
-     * still run. */
+    /* Out of memory, it is tried again when the gate settles next; the
+     * deadlines run meanwhile. */
     if (wanted)
-        (void)event_add(ev, NULL);
+        *is_watched = event_add(ev, NULL) == 0;
     else
-        (void)event_del(ev);
+        *is_watched = event_del(ev) != 0;
 }
 
 static bool wants_input(const struct gate *g)

@@ -116,7 +116,7 @@ struct gate *gate_new(struct http_server *s, int fd,
 void gate_turn_away(struct gate *g);
 /* Whatever is under way is told and ends here. */
 void gate_free(struct gate *g);
-/* Have gate_settle() called soon, from the loop. The way in which calls of
+/* Have the gate settle soon, from the loop. The way in which calls of
  * the exchange take effect: they never run anything themselves. */
 void gate_wake(struct gate *g);
 /* The outbound buffer; NULL: no memory. */
