@@ -16,6 +16,7 @@
 
 #define WORKER_MAGIC 0x776f726bu
 #define SCRATCH_MAX (64 * 1024)
+#define GREETING_TIMEOUT_US US_PER_S
 #define IDLE_POLL_US (20 * US_PER_MS) /* while draining */
 
 static void check_idle(evutil_socket_t fd, short what, void *arg);
@@ -88,6 +89,34 @@ static enum status make_redis(struct worker *w)
     return redis_new(w->base, w->shared->clock, &o, &w->redis);
 }
 
+static void on_greeted(void *arg, const struct redis_result *result)
+{
+    struct worker *w;
+    char quoted[256] = "\"no answer\"";
+    MAGIC_CAST(w, arg, WORKER_MAGIC);
+    if (result->status == STATUS_OK &&
+        redis_reply_kind(result->reply) != REDIS_ERROR)
+        return;
+    if (result->status == STATUS_OK)
+        log_quote(redis_reply_text(result->reply), quoted, sizeof(quoted));
+    log_event(LOG_WARNING, "redis.unreachable",
+              "server=%s reason=%s effect=\"limits are decided as "
+              "redis.on_failure says until it answers\"",
+              w->runtime->config->redis.url->shown, quoted);
+}
+
+/* A Redis that is away does not keep the gateway from starting, but whoever
+ * started it should know at once and not with the first request. One worker
+ * asks for all. */
+static enum status greet_redis(struct worker *w)
+{
+    const struct text argv[] = {TEXT("PING")};
+    if (w->redis == NULL || w->index != 0)
+        return STATUS_OK;
+    return redis_command(w->redis, GREETING_TIMEOUT_US, ARRAY_LEN(argv), argv,
+                         on_greeted, w);
+}
+
 static enum status make_base(struct worker *w)
 {
     struct event_config *config = event_config_new();
@@ -151,6 +180,8 @@ enum status worker_new(int index, int share, struct worker_shared *shared,
         w->json = json_writer_new();
         s = w->json ? make_neighbours(w, share) : STATUS_NO_MEMORY;
     }
+    if (s == STATUS_OK)
+        s = greet_redis(w);
     if (s != STATUS_OK) {
         log_event(LOG_ERROR, "worker.failed", "worker=%d reason=%s", index,
                   status_name(s));

@@ -280,6 +280,8 @@ START_TEST(an_unreachable_redis_is_said_and_survived)
                         .policy = LIMIT,
                         .expects_warnings = true,
                     });
+    /* At once, not with the first request. */
+    ck_assert(process_wait_for(&rig.gateway, "redis.unreachable", NULL, 0));
     expect_create(&rig, FROM, NULL, &a);
     ck_assert_int_eq(a.status, 201);
     line = expect_line(&rig, &lines, &a);
