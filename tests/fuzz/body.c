@@ -5,6 +5,7 @@
  * all that is told are the same in one piece and in any others, and memory
  * stays within its bound. The first two bytes choose how to cut.
  */
+#include "tests/unit/schema/everything.h"
 #include "tests/unit/schema/validate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -13,35 +14,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define MEMORY_MAX (1024 * 1024)
 
 #define CONTRACT TOP_SRCDIR "/policies/chats-v3.json"
-
-static const char everything[] =
-    "{\"$defs\":{\"tree\":{\"type\":[\"object\",\"array\",\"null\"],"
-    "\"properties\":{\"l\":{\"$ref\":\"#/$defs/tree\"},\"r\":{\"$ref\":"
-    "\"#/$defs/tree\"}},\"items\":{\"$ref\":\"#/$defs/tree\"},"
-    "\"unevaluatedProperties\":false},"
-    "\"kind\":{\"oneOf\":[{\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{"
-    "\"type\":\"integer\"}},\"required\":[\"k\"]},{\"properties\":{\"k\":{"
-    "\"enum\":[\"b\",\"c\"]},\"v\":{\"$ref\":\"#/$defs/kind\"}},\"required\":"
-    "[\"k\"]}],\"unevaluatedProperties\":{\"type\":\"string\"}}},"
-    "\"properties\":{\"t\":{\"$ref\":\"#/$defs/tree\"},\"k\":{\"$ref\":"
-    "\"#/$defs/kind\"},\"s\":{\"minLength\":1,\"maxLength\":4,\"pattern\":"
-    "\"^(a|b)*$\"},\"n\":{\"minimum\":-1.5,\"exclusiveMaximum\":1e3,"
-    "\"multipleOf\":0.5},\"e\":{\"enum\":[1,\"a\",null,[1,{\"a\":2}],{}]},"
-    "\"u\":{\"uniqueItems\":true,\"contains\":{\"type\":\"integer\"},"
-    "\"minContains\":1,\"maxContains\":3,\"prefixItems\":[{\"const\":0}],"
-    "\"unevaluatedItems\":{\"type\":[\"array\",\"string\"]}},"
-    "\"p\":{\"x-parts\":{\"alone\":[\"l\"],\"not_adjacent\":[\"t\"],"
-    "\"max_public_urls\":1,\"url\":\"u\",\"presigned_hosts\":[\"h\"]}},"
-    "\"d\":{\"x-decorations\":{\"text\":\"t\",\"list\":\"l\",\"range\":\"r\","
-    "\"exactly_one\":[\"s\",\"a\"],\"exclusive\":[\"a\"]}}},"
-    "\"patternProperties\":{\"^x\":{\"not\":{\"type\":\"null\"}},\"y$\":{"
-    "\"format\":\"uuid\"}},\"additionalProperties\":{\"type\":[\"string\","
-    "\"number\",\"object\"]},\"propertyNames\":{\"maxLength\":8},"
-    "\"dependentRequired\":{\"a\":[\"b\"]},\"dependentSchemas\":{\"c\":{"
-    "\"maxProperties\":3}},\"if\":{\"required\":[\"s\"]},\"then\":{"
-    "\"properties\":{\"n\":{\"type\":\"integer\"}}},\"else\":{"
-    "\"minProperties\":1},\"anyOf\":[{\"type\":\"object\"},{\"type\":"
-    "\"array\",\"minItems\":2},{\"type\":\"string\",\"enum\":[\"a\"]}]}";
 
 static const struct schema_tap taps[] = {
     {"/from", SCHEMA_TAP_TEXT},
@@ -59,8 +31,8 @@ static const struct schema_plan *plan_new(struct fixture *f, bool is_contract)
 
     problems_init(&f->problems);
     status = is_contract ? json_load(CONTRACT, 0, &f->problems, &f->doc)
-                         : json_parse(text_of(everything), "everything", 0,
-                                      &f->problems, &f->doc);
+                         : json_parse(text_of(everything_schema), "everything",
+                                      0, &f->problems, &f->doc);
     CHECK(status == STATUS_OK);
     f->set = schema_set_new();
     CHECK(f->set != NULL);
