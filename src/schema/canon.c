@@ -60,7 +60,7 @@ enum status canon_open(struct buffer *to, char tag, size_t *begin)
 
 static size_t encoding_length(const char *p)
 {
-    uint32_t len;
+    uint32_t len = 0;
 
     memcpy(&len, p + 1, sizeof(len));
     return HEAD + len;
@@ -100,7 +100,7 @@ static enum status members_sort(char *content, size_t len)
 
     if (n < 2)
         return STATUS_OK;
-    list = malloc(n * sizeof(*list) + len);
+    list = calloc(1, n * sizeof(*list) + len);
     if (!list)
         return STATUS_NO_MEMORY;
     records_find(content, content + len, list);

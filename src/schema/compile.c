@@ -106,7 +106,7 @@ static bool memo_grow(struct compiler *c)
         c->status = STATUS_NO_MEMORY;
         return false;
     }
-    for (i = 0; i < old_size; i++)
+    for (i = 0; old && i < old_size; i++)
         if (old[i].value)
             *memo_slot(set, old[i].value) = old[i];
     free(old);

@@ -419,8 +419,8 @@ static bool take_class_atom(struct reader *r, bool *is_set, uint32_t *c)
 /* Behind "[". */
 static bool translate_class(struct reader *r)
 {
-    bool negated = take(r, "^"), is_set, to_set;
-    uint32_t from, to;
+    bool negated = take(r, "^"), is_set = false, to_set = false;
+    uint32_t from = 0, to = 0;
 
     if (take(r, "]")) {
         put(r, negated ? "(?s:.)" : "(?!)");
@@ -484,8 +484,8 @@ static bool translate_open(struct reader *r)
 
 static bool translate_escape(struct reader *r, enum atom *atom)
 {
-    uint32_t c;
-    bool was;
+    uint32_t c = 0;
+    bool was = false;
 
     if (r->p == r->end)
         return fail(r, "a backslash ends the pattern");

@@ -150,9 +150,10 @@ static void selects_do(struct schema_run *run, struct scalar *s)
 
 static void tap_text(struct schema_run *run, int tap, struct text t)
 {
+    const char *data = t.data ? t.data : "";
     char *copy;
 
-    if (memchr(t.data ? t.data : "", '\0', t.len)) {
+    if (memchr(data, '\0', t.len)) {
         refuse(run, run->depth, "json.escape",
                "an identifier has an escaped NUL character in it");
         return;
@@ -162,8 +163,7 @@ static void tap_text(struct schema_run *run, int tap, struct text t)
     copy = run_alloc(run, t.len + 1);
     if (!copy)
         return;
-    if (t.len > 0)
-        memcpy(copy, t.data, t.len);
+    memcpy(copy, data, t.len);
     run->tap_texts[tap] = text_make(copy, t.len);
     run->taps_seen |= 1u << tap;
 }

@@ -201,7 +201,6 @@ struct schema_run {
     uint64_t parsed;                /* bytes that yajl has taken */
     uint32_t yajl_used;             /* of yajl_heap */
     struct yajl_block *yajl_blocks; /* what did not fit there */
-    jmp_buf *yajl_failed;           /* where to go when one cannot be had */
     bool is_finished;
 
     /* The open values: frames[0] has the body as its only item, and
@@ -245,7 +244,9 @@ struct schema_run {
     struct pattern_budget budget;
     struct inst *root_askers; /* who asks for the plan's roots */
 
-    /* Not zeroed from here on. Where the lists above begin: */
+    /* Not zeroed from here on. Where to go when yajl cannot have memory: */
+    jmp_buf yajl_failed;
+    /* Where the lists above begin: */
     struct frame first_frames[FIRST_FRAMES];
     struct duty first_duties[FIRST_DUTIES];
     struct select first_selects[FIRST_SELECTS];

@@ -191,7 +191,7 @@ static void *yajl_block_new(void *ctx, size_t size)
     }
     b = malloc(bytes);
     if (!b)
-        longjmp(*run->yajl_failed, 1);
+        longjmp(run->yajl_failed, 1);
     run->memory += bytes;
     *b = (struct yajl_block){.bytes = bytes, .next = run->yajl_blocks};
     if (b->next)
@@ -234,8 +234,15 @@ static void *yajl_block_resize(void *ctx, void *p, size_t size)
 
 void memory_yajl_release(struct schema_run *run)
 {
-    while (run->yajl_blocks)
-        yajl_block_free(run, run->yajl_blocks + 1);
+    struct yajl_block *b = run->yajl_blocks;
+
+    while (b) {
+        struct yajl_block *next = b->next;
+
+        run_free(run, b, b->bytes);
+        b = next;
+    }
+    run->yajl_blocks = NULL;
 }
 
 const yajl_alloc_funcs memory_yajl_funcs = {

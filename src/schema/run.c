@@ -116,11 +116,9 @@ static const yajl_callbacks callbacks = {
 static void refuse_syntax(struct schema_run *run, uint64_t at)
 {
     static const char prefix[] = "parse error: ";
-    jmp_buf failed;
     const char *text;
 
-    run->yajl_failed = &failed;
-    if (setjmp(failed)) {
+    if (setjmp(run->yajl_failed)) {
         run->status = STATUS_NO_MEMORY;
         return;
     }
@@ -135,10 +133,7 @@ static void refuse_syntax(struct schema_run *run, uint64_t at)
 static yajl_status parse_guarded(struct schema_run *run, const char *data,
                                  size_t len)
 {
-    jmp_buf failed;
-
-    run->yajl_failed = &failed;
-    if (setjmp(failed)) {
+    if (setjmp(run->yajl_failed)) {
         run->status = STATUS_NO_MEMORY;
         return yajl_status_client_canceled;
     }
@@ -196,7 +191,7 @@ struct schema_run *schema_run_new(const struct schema_plan *plan,
 
     if (!run)
         return NULL;
-    memset(run, 0, offsetof(struct schema_run, first_frames));
+    memset(run, 0, offsetof(struct schema_run, yajl_failed));
     MAGIC_SET(run, RUN_MAGIC);
     run->plan = plan;
     run->limits = *limits;
@@ -257,13 +252,11 @@ void schema_run_free(struct schema_run *run)
 static bool yajl_start(struct schema_run *run)
 {
     yajl_alloc_funcs funcs = memory_yajl_funcs;
-    jmp_buf failed;
 
     if (run->yajl)
         return true;
     funcs.ctx = run;
-    run->yajl_failed = &failed;
-    if (setjmp(failed)) {
+    if (setjmp(run->yajl_failed)) {
         run->status = STATUS_NO_MEMORY;
         return false;
     }

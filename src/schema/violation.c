@@ -255,7 +255,7 @@ void violations_release(struct schema_run *run)
 
     for (i = 0; i < run->violation_count; i++)
         violation_unref(run, run->kept[i]);
-    run_free(run, run->kept, run->violations_size * sizeof(*run->kept));
+    run_free(run, run->kept, run->violations_size * sizeof(struct held *));
     run_free(run, run->violations,
              run->violations_size * sizeof(*run->violations));
     run->kept = NULL;
