@@ -171,9 +171,10 @@ static void tap_text(struct schema_run *run, int tap, struct text t)
 static void duties_do(struct schema_run *run, const struct child *c,
                       struct inst *askers, struct scalar *s)
 {
-    const struct duty *d = c->duties, *end = d + c->duty_count;
+    uint32_t i;
 
-    for (; d < end; d++) {
+    for (i = 0; i < c->duty_count; i++) {
+        const struct duty *d = &c->duties[i];
         struct inst *asker = &askers[d->asker];
 
         if (!inst_is_at_work(asker))
