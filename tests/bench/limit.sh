@@ -13,7 +13,7 @@ seconds=${1:-3}
 bench=${TOP_BUILDDIR:-.}/tests/bench/limit
 dir=$(mktemp -d "${TMPDIR:-/tmp}/bench-limit-XXXXXX")
 socket=$dir/socket
-on_first= on_second=
+on_first='' on_second=''
 if [ "$(nproc)" -gt 1 ]; then
     on_first='taskset -c 0' on_second='taskset -c 1'
 fi
