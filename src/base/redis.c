@@ -2,17 +2,9 @@
  *
  * base/redis.c - commands with deadlines over hiredis and libevent.
  *
- *   redis_command -> waiting -> sent -> (reply) done
- *                        \        \--> (deadline, connection lost) finished
- *                         \----------> (deadline, connection lost) finished
- *   finished: will be told so by this loop turn's event
- *
- * A command sits on at most one of `waiting` (not yet handed to hiredis, so
- * it can still be withdrawn) and `sent` (in the order in which the server
- * will answer), by its `order` link; and on at most one of `deadlines`
- * (earliest first) and `finished`, by its `due` link. One that passed its
- * deadline after it was sent is told and stays on `sent` with no `done`, for
- * its late reply to be dropped.
+ * Commands and their deadlines are base/redis_queue.c's; here is the
+ * connection that they go through, when to make it, and when to believe that
+ * it is dead.
  *
  * hiredis' own asynchronous layer is not used: it knows no deadlines, frees
  * its context under its caller's feet, reports a failed connect as a write,
@@ -38,32 +30,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/dial.h"
 #include "base/log.h"
+#include "base/redis_queue.h"
 #include "base/redis_reply.h"
 
 #define REDIS_MAGIC 0x52454449U /* "REDI" */
 #define GREETING_MAX 3          /* AUTH, SELECT, PING */
-
-struct command {
-    TAILQ_ENTRY(command) order; /* waiting, sent */
-    TAILQ_ENTRY(command) due;   /* deadlines, finished */
-    mono_us deadline;
-    redis_done_fn done; /* NULL: told already */
-    void *arg;
-    enum status status; /* once finished */
-    bool is_sent;       /* on `sent`, or was */
-    bool is_ordered;    /* on `waiting` or on `sent` */
-    bool is_finished;   /* on `finished`, or was */
-    size_t len;
-    char bytes[]; /* as the protocol has it */
-};
-TAILQ_HEAD(command_list, command);
 
 enum state { IDLE, DIALING, GREETING, READY };
 
@@ -78,7 +55,6 @@ struct redis {
     bool is_open;    /* the circuit: nothing passes */
     bool is_clogged; /* max_pending, and the oldest one timed out already */
     bool is_closing;
-    int calling;       /* depth of calls to a `done` */
     uint32_t failures; /* in a row */
     uint32_t attempts; /* since a command succeeded */
     char why[160];     /* of the last failure */
@@ -95,8 +71,7 @@ struct redis {
     struct event *timer;   /* the earliest deadline */
     struct event *attempt; /* IDLE: when to dial; else how long it may take */
     mono_us timer_at;      /* 0: not set */
-    struct command_list waiting, sent, deadlines, finished;
-    uint32_t pending; /* commands on waiting and sent */
+    struct redis_queue queue;
     bool was_greeted;
     struct redis_counters counters;
 };
@@ -112,83 +87,30 @@ static void set_timer(struct event *e, int64_t us)
     (void)evtimer_add(e, &tv); /* of an event that has been added before */
 }
 
-/* ---- commands ------------------------------------------------------- */
-
 static void wake(struct redis *r)
 {
     event_active(r->turn, EV_TIMEOUT, 0);
 }
 
-/* No reply will be looked for. What has been told already goes. */
-static void command_forget(struct redis *r, struct command *c)
-{
-    TAILQ_REMOVE(c->is_sent ? &r->sent : &r->waiting, c, order);
-    c->is_ordered = false;
-    r->pending--;
-    if (c->is_finished && c->done == NULL)
-        free(c);
-}
-
-/* Without a reply. It is told later in this turn. */
-static void command_finish(struct redis *r, struct command *c, enum status s)
-{
-    TAILQ_REMOVE(&r->deadlines, c, due);
-    TAILQ_INSERT_TAIL(&r->finished, c, due);
-    c->status = s;
-    c->is_finished = true;
-    wake(r);
-}
-
-static void call(struct redis *r, redis_done_fn done, void *arg,
-                 const struct redis_result *result)
-{
-    r->calling++;
-    done(arg, result);
-    r->calling--;
-}
-
-static void tell_finished(struct redis *r)
-{
-    struct command *c;
-
-    while ((c = TAILQ_FIRST(&r->finished)) != NULL) {
-        struct redis_result result = {c->status, NULL, c->is_sent};
-        redis_done_fn done = c->done;
-        void *arg = c->arg;
-
-        TAILQ_REMOVE(&r->finished, c, due);
-        c->done = NULL;
-        if (!c->is_ordered)
-            free(c);
-        call(r, done, arg, &result);
-    }
-}
-
+/* No reply will come. They are told later in this turn. */
 static void fail_all(struct redis *r)
 {
-    struct command *c;
-
-    while ((c = TAILQ_FIRST(&r->waiting)) != NULL) {
-        command_forget(r, c);
-        command_finish(r, c, STATUS_UNAVAILABLE);
-    }
-    while ((c = TAILQ_FIRST(&r->sent)) != NULL) {
-        if (!c->is_finished)
-            command_finish(r, c, STATUS_UNAVAILABLE);
-        command_forget(r, c);
-    }
+    redis_queue_fail_all(&r->queue);
+    if (redis_queue_has_finished(&r->queue))
+        wake(r);
 }
 
 /* The timer is not moved for every command: it fires at or before the
  * earliest deadline and is then set for the next. */
 static void watch_deadline(struct redis *r)
 {
-    const struct command *first = TAILQ_FIRST(&r->deadlines);
+    mono_us earliest;
 
-    if (first == NULL || (r->timer_at != 0 && r->timer_at <= first->deadline))
+    if (!redis_queue_earliest(&r->queue, &earliest) ||
+        (r->timer_at != 0 && r->timer_at <= earliest))
         return;
-    r->timer_at = first->deadline;
-    set_timer(r->timer, first->deadline - clock_mono(r->clock));
+    r->timer_at = earliest;
+    set_timer(r->timer, earliest - clock_mono(r->clock));
 }
 
 /* ---- the connection --------------------------------------------------- */
@@ -248,7 +170,7 @@ static void lost(struct redis *r, const char *why)
     r->counters.failures++;
     disconnect(r);
     /* An idle connection may be closed by a server's own time-out. */
-    if (!was_used || !TAILQ_EMPTY(&r->sent))
+    if (!was_used || redis_queue_has_sent(&r->queue))
         count_failure(r);
     fail_all(r);
     schedule_attempt(r);
@@ -288,20 +210,18 @@ static void write_out(struct redis *r)
  * no more: what then waits can still be withdrawn. */
 static void send_waiting(struct redis *r)
 {
-    struct command *c;
+    struct redis_request *c;
     bool any = false;
 
     if (r->state != READY || r->is_full)
         return;
-    while ((c = TAILQ_FIRST(&r->waiting)) != NULL) {
+    while ((c = redis_queue_waiting(&r->queue)) != NULL) {
         if (redisAppendFormattedCommand(r->context, c->bytes, c->len) !=
             REDIS_OK) {
             lost(r, r->context->errstr);
             return;
         }
-        TAILQ_REMOVE(&r->waiting, c, order);
-        c->is_sent = true;
-        TAILQ_INSERT_TAIL(&r->sent, c, order);
+        redis_queue_mark_sent(&r->queue, c);
         any = true;
     }
     if (any)
@@ -319,7 +239,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
         lost(r, "too many commands without an answer");
     r->is_clogged = false;
     send_waiting(r);
-    tell_finished(r);
+    redis_queue_tell(&r->queue);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -331,12 +251,6 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     MAGIC_CAST(r, arg, REDIS_MAGIC);
     write_out(r);
     send_waiting(r);
-}
-
-static void succeeded(struct redis *r)
-{
-    r->failures = 0;
-    r->attempts = 0;
 }
 
 /* True: greeted. A server that loads its data, has no master or does not let
@@ -375,26 +289,17 @@ static bool take_greeting(struct redis *r, const struct redis_reply *reply)
 /* The oldest command's reply. False: the connection is gone. */
 static bool take_reply(struct redis *r, const struct redis_reply *reply)
 {
-    struct redis_result result = {STATUS_OK, reply, true};
-    struct command *c = TAILQ_FIRST(&r->sent);
-    redis_done_fn done;
-    void *arg;
-
-    if (c == NULL) {
+    switch (redis_queue_take_reply(&r->queue, reply)) {
+    case REDIS_QUEUE_TOLD:
+        r->failures = 0;
+        r->attempts = 0;
+        break;
+    case REDIS_QUEUE_LATE:
+        break;
+    case REDIS_QUEUE_NONE:
         lost(r, "a reply to nothing that was asked");
         return false;
     }
-    if (c->is_finished) { /* too late */
-        command_forget(r, c);
-        return true;
-    }
-    succeeded(r);
-    done = c->done;
-    arg = c->arg;
-    command_forget(r, c);
-    TAILQ_REMOVE(&r->deadlines, c, due);
-    free(c);
-    call(r, done, arg, &result);
     return true;
 }
 
@@ -514,111 +419,55 @@ static void on_attempt(evutil_socket_t fd, short what, void *arg)
     case READY:
         break;
     }
-    tell_finished(r);
+    redis_queue_tell(&r->queue);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct redis *r;
-    struct command *c;
-    mono_us now;
+    uint32_t expired;
 
     (void)fd;
     (void)what;
     MAGIC_CAST(r, arg, REDIS_MAGIC);
-    now = clock_mono(r->clock);
     r->timer_at = 0;
-    while ((c = TAILQ_FIRST(&r->deadlines)) != NULL && c->deadline <= now) {
-        r->counters.timeouts++;
+    expired = redis_queue_expire(&r->queue, clock_mono(r->clock));
+    r->counters.timeouts += expired;
+    while (expired-- > 0) {
         snprintf(r->why, sizeof(r->why), "no answer in time");
-        command_finish(r, c, STATUS_TIMEOUT);
-        if (!c->is_sent)
-            command_forget(r, c); /* withdrawn: it is never sent */
         count_failure(r);
     }
     if (r->is_open)
         trip(r);
     watch_deadline(r);
-    tell_finished(r);
+    redis_queue_tell(&r->queue);
 }
 
 /* ---- from outside ----------------------------------------------------- */
-
-static char *put_header(char *at, char type, size_t n)
-{
-    return at + sprintf(at, "%c%zu\r\n", type, n);
-}
-
-/* An array of bulk strings: "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n". */
-static struct command *command_new(size_t argc, const struct text *argv)
-{
-    size_t bytes = 24;
-    struct command *c;
-    char *at;
-
-    for (size_t i = 0; i < argc; i++)
-        bytes += argv[i].len + 26;
-    c = malloc(sizeof(*c) + bytes);
-    if (c == NULL)
-        return NULL;
-    memset(c, 0, sizeof(*c));
-    at = put_header(c->bytes, '*', argc);
-    for (size_t i = 0; i < argc; i++) {
-        at = put_header(at, '$', argv[i].len);
-        if (argv[i].len > 0)
-            memcpy(at, argv[i].data, argv[i].len);
-        at += argv[i].len;
-        *at++ = '\r';
-        *at++ = '\n';
-    }
-    c->len = (size_t)(at - c->bytes);
-    return c;
-}
-
-/* Mostly the last: time-outs are alike. */
-static void insert_by_deadline(struct redis *r, struct command *c)
-{
-    struct command *before = TAILQ_LAST(&r->deadlines, command_list);
-
-    while (before != NULL && before->deadline > c->deadline)
-        before = TAILQ_PREV(before, command_list, due);
-    if (before == NULL)
-        TAILQ_INSERT_HEAD(&r->deadlines, c, due);
-    else
-        TAILQ_INSERT_AFTER(&r->deadlines, before, c, due);
-}
 
 enum status redis_command(struct redis *r, int64_t timeout_us, size_t argc,
                           const struct text *argv, redis_done_fn done,
                           void *arg)
 {
-    bool is_refused = r->is_open || r->pending >= r->options.max_pending;
-    struct command *c;
+    bool is_refused = r->is_open || r->queue.pending >= r->options.max_pending;
+    enum status s;
 
     CHECK(argc > 0 && done != NULL);
     if (r->is_closing)
         return STATUS_UNAVAILABLE;
-    c = command_new(is_refused ? 0 : argc, argv);
-    if (c == NULL)
-        return STATUS_NO_MEMORY;
-    c->done = done;
-    c->arg = arg;
-    c->deadline = clock_mono(r->clock) + timeout_us;
+    s = is_refused
+            ? redis_queue_refuse(&r->queue, done, arg)
+            : redis_queue_add(&r->queue, argc, argv,
+                              clock_mono(r->clock) + timeout_us, done, arg);
+    if (s != STATUS_OK)
+        return s;
     r->counters.commands++;
-    insert_by_deadline(r, c);
-    if (is_refused) {
-        const struct command *oldest = TAILQ_FIRST(&r->sent);
-
-        r->is_clogged = oldest != NULL && oldest->is_finished;
-        command_finish(r, c, STATUS_UNAVAILABLE);
-    } else {
-        TAILQ_INSERT_TAIL(&r->waiting, c, order);
-        c->is_ordered = true;
-        r->pending++;
+    if (is_refused)
+        r->is_clogged = redis_queue_is_stuck(&r->queue);
+    else
         watch_deadline(r);
-        if (r->state == READY)
-            wake(r);
-    }
+    if (is_refused || r->state == READY)
+        wake(r);
     /* Without a circuit to respect there is no reason to wait; with one, the
      * timer has been set, unless memory was short just then. */
     if (r->state == IDLE && !r->is_open)
@@ -703,10 +552,7 @@ enum status redis_new(struct event_base *base, const struct clock *clock,
     MAGIC_SET(r, REDIS_MAGIC);
     r->base = base;
     r->clock = clock;
-    TAILQ_INIT(&r->waiting);
-    TAILQ_INIT(&r->sent);
-    TAILQ_INIT(&r->deadlines);
-    TAILQ_INIT(&r->finished);
+    redis_queue_init(&r->queue);
     redis_pool_init(&r->pool);
     r->turn = event_new(base, -1, 0, on_turn, r);
     r->timer = evtimer_new(base, on_deadline, r);
@@ -724,12 +570,12 @@ void redis_free(struct redis *r)
 {
     if (r == NULL)
         return;
-    CHECK(r->magic == REDIS_MAGIC && r->calling == 0);
+    CHECK(r->magic == REDIS_MAGIC && r->queue.calling == 0);
     r->is_closing = true;
     disconnect(r);
     if (r->turn != NULL) {
         fail_all(r);
-        tell_finished(r);
+        redis_queue_tell(&r->queue);
         event_free(r->turn);
     }
     if (r->timer != NULL)
