@@ -68,8 +68,8 @@ struct sender_lookup_shared {
     const struct clock *clock;
     struct sender_lookup_limits limits;
     struct fingerprint_key secret;
-    pthread_mutex_t lock;         /* guards all below, and every list above */
-    struct entry *entries;        /* by key */
+    pthread_mutex_t lock;  /* guards all below, and every list above */
+    struct entry *entries; /* by key */
     TAILQ_HEAD(answered_list, entry) answered; /* oldest first */
     uint32_t under_way, answered_count;
     struct payer payers[PAYER_SETS][PAYER_WAYS];
