@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "schema/compile.h"
+#include "schema/layout.h"
 
 #define ARENA_MAX ((size_t)512 * 1024 * 1024)
 
@@ -477,6 +478,7 @@ struct schema_set *schema_set_new(void)
     if (!set)
         return NULL;
     name_key_init();
+    set->layouts_max = LAYOUTS_MAX;
     arena_init(&set->arena, ARENA_MAX);
     return set;
 }

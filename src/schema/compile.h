@@ -65,6 +65,7 @@ struct schema_set {
     uint32_t pattern_count, patterns_size;
     size_t closure_entries;
     struct layouts *layouts; /* layout.c */
+    size_t layouts_max;      /* what comes after is laid out as it comes */
     uint32_t search;
     /* The document that the memo is about. */
     const struct json_document *doc;

@@ -14,9 +14,8 @@
 #include "schema/compile.h"
 #include "schema/machine.h"
 
-/* Layouts of one set, and children of all of them: what a schema that
- * combines very many others may make of it in memory. */
-#define LAYOUTS_MAX 20000
+/* Children of all layouts of a set: what a schema that combines very many
+ * others may make of it in memory. */
 #define CHILDREN_MAX 200000
 /* Places of an array with a child each. */
 #define ITEMS_MAX 64
@@ -247,7 +246,7 @@ const struct layout *layout_for(struct schema_set *set,
     if (!slots_grow(set))
         return NULL;
     slot = slot_for(set->layouts, hash, nodes, count);
-    if (!*slot && set->layouts->count < LAYOUTS_MAX)
+    if (!*slot && set->layouts->count < set->layouts_max)
         *slot = entry_new(set, nodes, count, hash);
     return *slot ? &(*slot)->layout : NULL;
 }

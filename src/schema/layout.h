@@ -112,6 +112,9 @@ struct layout_member {
     struct child child;
 };
 
+/* Layouts of one set, unless it says otherwise. */
+#define LAYOUTS_MAX 20000
+
 struct schema_set;
 /* The layout for a value that must satisfy `nodes`; NULL when out of memory
  * or past the limit, which is no error. */

@@ -4,6 +4,8 @@
  * contract that ships describes it. Each row is a body and all that must be
  * found in it, pointers and rules, in order.
  */
+#include "schema/compile.h"
+#include "schema/layout.h"
 #include "tests/unit/schema/validate.h"
 #include "tests/unit/unit.h"
 
@@ -150,7 +152,7 @@ static const struct row {
     {"{\"from\":1} x", "* json.syntax\n"},
 };
 
-static void fixture_contract(struct fixture *f)
+static void fixture_contract(struct fixture *f, size_t layouts_max)
 {
     struct schema_source source = {.dialect = SCHEMA_OPENAPI};
     struct schema_use use;
@@ -160,6 +162,7 @@ static void fixture_contract(struct fixture *f)
     CHECK(json_load(CONTRACT, 0, &f->problems, &f->doc) == STATUS_OK);
     f->set = schema_set_new();
     CHECK(f->set);
+    f->set->layouts_max = layouts_max;
     source.doc = f->doc;
     source.root = f->doc->root;
     if (schema_compile(f->set, &source,
@@ -204,12 +207,12 @@ static char *found_in(const struct schema_plan *plan, struct text body)
     return copy;
 }
 
-START_TEST(each_body_has_exactly_its_violations)
+static void check_rows(size_t layouts_max)
 {
     struct fixture f;
     size_t i;
 
-    fixture_contract(&f);
+    fixture_contract(&f, layouts_max);
     for (i = 0; i < ARRAY_LEN(rows); i++) {
         char *found = found_in(f.plan, text_of(rows[i].body));
 
@@ -220,6 +223,18 @@ START_TEST(each_body_has_exactly_its_violations)
     }
     fixture_release(&f);
 }
+
+START_TEST(each_body_has_exactly_its_violations)
+{
+    check_rows(LAYOUTS_MAX);
+}
+END_TEST
+
+/* With one layout only, all but the body itself is laid out as it comes. */
+START_TEST(layouts_do_not_matter)
+{
+    check_rows(1);
+}
 END_TEST
 
 START_TEST(the_verdict_does_not_depend_on_the_cut)
@@ -229,7 +244,7 @@ START_TEST(the_verdict_does_not_depend_on_the_cut)
     size_t i, cut;
 
     schema_limits_default(&limits);
-    fixture_contract(&f);
+    fixture_contract(&f, LAYOUTS_MAX);
     for (i = 0; i < ARRAY_LEN(rows); i++) {
         struct text body = text_of(rows[i].body);
         struct verdict whole = validate(f.plan, body);
@@ -251,5 +266,5 @@ START_TEST(the_verdict_does_not_depend_on_the_cut)
 }
 END_TEST
 
-UNIT_MAIN("machine", each_body_has_exactly_its_violations,
-          the_verdict_does_not_depend_on_the_cut)
+UNIT_MAIN("schema/machine", each_body_has_exactly_its_violations,
+          layouts_do_not_matter, the_verdict_does_not_depend_on_the_cut)
