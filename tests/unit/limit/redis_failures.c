@@ -4,12 +4,15 @@
  * read-only, full, loading, or talks nonsense: what on_failure says happens,
  * nothing is charged twice, and the way back needs nobody.
  */
+#include <arpa/inet.h>
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/redis.h"
 #include "limit/limit.h"
@@ -554,16 +557,35 @@ START_TEST(a_bucket_that_is_full_again_is_gone)
 }
 END_TEST
 
+static int free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, len), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
 /* A cluster node refuses undeclared keys, and declared ones of two slots. */
 START_TEST(every_key_is_declared_in_KEYS)
 {
-    static const char *const options[] = {"--cluster-enabled",
-                                          "yes",
-                                          "--cluster-port",
-                                          "0",
-                                          "--cluster-config-file",
-                                          "nodes.conf",
-                                          NULL};
+    char port[8];
+
+    /* Its bus takes a port, also of a server on a unix socket; the default one
+     * may be that of a test beside this one. */
+    snprintf(port, sizeof(port), "%d", free_port());
+
+    const char *const options[] = {"--cluster-enabled",
+                                   "yes",
+                                   "--cluster-port",
+                                   port,
+                                   "--cluster-config-file",
+                                   "nodes.conf",
+                                   NULL};
     struct limit_charge c[3] = {charge("p:a:+14155550100", 10),
                                 charge("p:b:some-chat", 10),
                                 charge("p:c:billing:+14155550100", 10)};
