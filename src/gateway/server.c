@@ -364,10 +364,6 @@ static enum status start_threads(struct server *s)
 static enum status start(struct server *s)
 {
     enum status status = make_shared(s);
-    if (status == STATUS_OK)
-        status =
-            listeners_open(s->runtime->config, (int)s->runtime->config->workers,
-                           &s->listeners);
     if (status != STATUS_OK)
         return status;
     s->base = event_base_new();
@@ -377,8 +373,13 @@ static enum status start(struct server *s)
     if (s->drain_timer == NULL)
         return STATUS_NO_MEMORY;
     status = mailbox_new(s->base, &s->mailbox);
+    /* Before a port is open: who can connect may also say SIGTERM. */
     if (status == STATUS_OK)
         status = watch_signals(s);
+    if (status == STATUS_OK)
+        status =
+            listeners_open(s->runtime->config, (int)s->runtime->config->workers,
+                           &s->listeners);
     if (status == STATUS_OK)
         status = make_workers(s);
     if (status == STATUS_OK)
