@@ -102,16 +102,13 @@ static void put(struct line *l, const char *data, size_t len)
 
 static void put_int(struct line *l, int64_t n)
 {
-    char digits[24], *p = digits + sizeof(digits);
-    uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    char room[TEXT_DIGITS_MAX];
+    struct text digits =
+        text_from_u64(n < 0 ? -(uint64_t)n : (uint64_t)n, room);
 
-    do {
-        *--p = (char)('0' + left % 10);
-        left /= 10;
-    } while (left > 0);
     if (n < 0)
-        *--p = '-';
-    put(l, p, (size_t)(digits + sizeof(digits) - p));
+        PUT(l, "-");
+    put(l, digits.data, digits.len);
 }
 
 /* In eight bytes: one below the space, a quote, a backslash, or one beyond

@@ -84,6 +84,13 @@ enum status buffer_append_char(struct buffer *b, char c)
     return buffer_append(b, &c, 1);
 }
 
+enum status buffer_append_u64(struct buffer *b, uint64_t n)
+{
+    char room[TEXT_DIGITS_MAX];
+
+    return buffer_append_text(b, text_from_u64(n, room));
+}
+
 enum status buffer_printf(struct buffer *b, const char *fmt, ...)
 {
     va_list ap;

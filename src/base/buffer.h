@@ -35,6 +35,7 @@ enum status buffer_append(struct buffer *b, const void *data,
 enum status buffer_append_text(struct buffer *b, struct text t) MUST_CHECK;
 enum status buffer_append_str(struct buffer *b, const char *cstr) MUST_CHECK;
 enum status buffer_append_char(struct buffer *b, char c) MUST_CHECK;
+enum status buffer_append_u64(struct buffer *b, uint64_t n) MUST_CHECK;
 enum status buffer_printf(struct buffer *b, const char *fmt, ...)
     PRINTF_LIKE(2, 3) MUST_CHECK;
 

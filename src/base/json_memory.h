@@ -19,6 +19,10 @@
  *
  * Before each entry into yajl, `none_left` must be set by a function that has
  * not yet returned.
+ *
+ * The first blocks come out of `heap`: what yajl needs for a plain text (its
+ * handle, its lexer, a stack) fits there, so that reading one allocates
+ * nothing. What is given back there is not used again.
  */
 #ifndef BASE_JSON_MEMORY_H
 #define BASE_JSON_MEMORY_H
@@ -29,9 +33,13 @@
 
 struct json_block;
 
+#define JSON_MEMORY_HEAP 1024
+
 struct json_memory {
     uint32_t magic;
-    struct json_block *blocks;
+    uint32_t heap_used;
+    struct json_block *blocks; /* from malloc() */
+    _Alignas(16) char heap[JSON_MEMORY_HEAP];
     jmp_buf none_left;
 };
 

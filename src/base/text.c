@@ -16,12 +16,10 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool text_equal_nocase(struct text a, struct text b)
+bool text_same_letters(const char *a, const char *b, size_t len)
 {
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (lower(a.data[i]) != lower(b.data[i]))
+    for (size_t i = 0; i < len; i++)
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
     return true;
 }
@@ -89,6 +87,17 @@ enum status text_to_u64(struct text t, uint64_t max, uint64_t *out)
         return STATUS_TOO_LARGE;
     *out = value;
     return STATUS_OK;
+}
+
+struct text text_from_u64(uint64_t n, char room[TEXT_DIGITS_MAX])
+{
+    size_t at = TEXT_DIGITS_MAX;
+
+    do {
+        room[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return text_make(room + at, TEXT_DIGITS_MAX - at);
 }
 
 char *text_dup(struct text t)

@@ -56,8 +56,13 @@ static inline bool text_is(struct text a, const char *cstr)
     return text_equal(a, text_of(cstr));
 }
 
-/* ASCII only; never the locale's idea of a letter. */
-bool text_equal_nocase(struct text a, struct text b);
+/* ASCII only; never the locale's idea of a letter. Most that are compared
+ * differ in length, which is told here. */
+bool text_same_letters(const char *a, const char *b, size_t len);
+static inline bool text_equal_nocase(struct text a, struct text b)
+{
+    return a.len == b.len && text_same_letters(a.data, b.data, a.len);
+}
 bool text_starts_with(struct text t, struct text prefix);
 bool text_ends_with(struct text t, struct text suffix);
 
@@ -71,6 +76,11 @@ struct text text_cut(struct text t, char sep, struct text *head);
 /* Decimal digits only, no sign, no space; STATUS_INVALID otherwise,
  * STATUS_TOO_LARGE above `max`. */
 enum status text_to_u64(struct text t, uint64_t max, uint64_t *out) MUST_CHECK;
+
+/* The other way: a span in `room`. For lines that are written for every
+ * request, where printf() takes more time than all else. */
+#define TEXT_DIGITS_MAX 20
+struct text text_from_u64(uint64_t n, char room[TEXT_DIGITS_MAX]);
 
 /* A terminated copy to free(), or NULL when out of memory. */
 char *text_dup(struct text t);

@@ -109,6 +109,8 @@ static struct text joined(struct exchange *x, const char *name,
     struct text list = {NULL, 0};
     struct buffer all;
     enum status s = STATUS_OK;
+    if (http_request_header_count(x->req, name) == 0)
+        return text_of(last);
     buffer_init(&all, JOINED_MAX);
     for (size_t i = 0; i < count && s == STATUS_OK; i++)
         if (text_equal_nocase(headers[i].name, text_of(name)) &&
@@ -140,15 +142,23 @@ static void add_forwarded(struct exchange *x, struct head *h)
         head_add(h, "X-Forwarded-Host", host);
 }
 
+/* W3C Trace Context: version, trace, our own span, sampled. */
+static struct text traceparent(struct exchange *x)
+{
+    static const char shape[] = "00-TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT-"
+                                "SSSSSSSSSSSSSSSS-01";
+    char *out = arena_strdup(&x->arena, TEXT_LIT(shape));
+    char span[ID_SPAN_SIZE];
+    if (out == NULL || id_span(&x->worker->ids, span) != STATUS_OK)
+        return (struct text){NULL, 0};
+    memcpy(strchr(out, 'T'), x->trace, ID_TRACE_SIZE - 1);
+    memcpy(strchr(out, 'S'), span, ID_SPAN_SIZE - 1);
+    return text_make(out, sizeof(shape) - 1);
+}
+
 static void add_own(struct exchange *x, struct head *h)
 {
-    char span[ID_SPAN_SIZE];
-    if (id_span(&x->worker->ids, span) != STATUS_OK)
-        h->is_short = true;
-    else
-        head_add(
-            h, "traceparent",
-            text_of(arena_printf(&x->arena, "00-%s-%s-01", x->trace, span)));
+    head_add(h, "traceparent", traceparent(x));
     head_add(h, "X-Request-Id", text_of(x->request_id));
     head_add(h, "Accept-Encoding", TEXT_LIT("identity"));
     head_add(h, "Via", joined(x, "via", "1.1 chatgate"));

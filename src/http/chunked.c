@@ -18,7 +18,7 @@
 
 #include <stdbool.h>
 
-#include "http/octets.h"
+#include "base/octets.h"
 
 enum state {
     SIZE,      /* the first digit of a size, and those behind it */

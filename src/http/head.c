@@ -31,7 +31,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "http/octets.h"
+#include "base/octets.h"
 
 /* ---- scan ---- */
 
@@ -235,7 +235,7 @@ static bool split_field(struct text line, struct text *name, struct text *raw)
 {
     *raw = text_cut(line, ':', name);
     return !text_is_absent(*raw) && octets_are_token(*name) &&
-           octets_are(*raw, OCTET_VALUE);
+           octets_are_value(*raw);
 }
 
 /* ---- meaning ---- */

@@ -15,8 +15,8 @@
 #include <event2/buffer.h>
 #include <string.h>
 
+#include "base/octets.h"
 #include "http/gate.h"
-#include "http/octets.h"
 
 static const struct reason {
     int status;
@@ -119,7 +119,7 @@ static bool are_headers(const struct http_header *headers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (!octets_are_token(headers[i].name) ||
-            !octets_are(headers[i].value, OCTET_VALUE))
+            !octets_are_value(headers[i].value))
             return false;
     return true;
 }

@@ -212,11 +212,12 @@ static void add_chat_targets(struct answer_scan *s, struct pick_target *targets,
 struct answer_scan *answer_scan_new(const struct answer_spec *spec,
                                     answer_chat_fn on_chat, void *arg)
 {
-    struct answer_scan *s = calloc(1, sizeof(*s));
+    struct answer_scan *s = malloc(sizeof(*s));
     struct pick_target targets[TARGETS];
 
     if (!s)
         return NULL;
+    memset(s, 0, sizeof(*s));
     MAGIC_SET(s, ANSWER_MAGIC);
     s->on_chat = on_chat;
     s->arg = arg;

@@ -283,7 +283,7 @@ static void settings_release(struct upstream *u)
 {
     free((char *)(uintptr_t)u->settings.url);
     free((char *)(uintptr_t)u->settings.ca_file);
-    free(u->root);
+    curl_url_cleanup(u->root);
     free(u->host);
     free(u->prefix);
 }
@@ -324,12 +324,13 @@ static char *host_of(CURLU *url)
     return out;
 }
 
-static bool is_base_url(CURLU *url)
+static bool is_base_url(CURLU *url, bool *is_https)
 {
     char *scheme = part_dup(url, CURLUPART_SCHEME);
-    bool is_http =
-        scheme && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    bool is_http;
 
+    *is_https = scheme && strcmp(scheme, "https") == 0;
+    is_http = *is_https || (scheme && strcmp(scheme, "http") == 0);
     free(scheme);
     return is_http && !has_part(url, CURLUPART_USER) &&
            !has_part(url, CURLUPART_PASSWORD) &&
@@ -347,7 +348,7 @@ static enum status split(const char *text, struct upstream *u)
     if (!url)
         return STATUS_NO_MEMORY;
     if (curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK ||
-        !is_base_url(url))
+        !is_base_url(url, &u->is_https))
         goto out;
     s = STATUS_NO_MEMORY;
     u->host = host_of(url);
@@ -357,10 +358,10 @@ static enum status split(const char *text, struct upstream *u)
     len = strlen(u->prefix);
     while (len > 0 && u->prefix[len - 1] == '/')
         u->prefix[--len] = '\0';
-    if (curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK)
-        u->root = part_dup(url, CURLUPART_URL);
-    if (u->root)
-        s = STATUS_OK;
+    if (curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK) {
+        u->root = url;
+        return STATUS_OK;
+    }
 out:
     curl_url_cleanup(url);
     return s;
@@ -390,6 +391,7 @@ enum status upstream_configure(struct upstream *u,
     settings_release(u);
     u->settings = next.settings;
     u->root = next.root;
+    u->is_https = next.is_https;
     u->host = next.host;
     u->prefix = next.prefix;
     u->generation++;

@@ -52,6 +52,7 @@ struct upstream_call {
     struct upstream_list *queue;           /* NULL: in none */
 
     CURL *easy;
+    CURLU *root;         /* owned; `easy` looks at it in each transfer */
     uint64_t generation; /* of the settings that `easy` was made with */
     bool is_https;
 
@@ -85,7 +86,8 @@ struct upstream {
     struct upstream_sockets sockets;
 
     struct upstream_settings settings; /* url and ca_file owned */
-    char *root;                        /* "https://host:port/", for libcurl */
+    CURLU *root;                       /* "https://host:port/", for libcurl */
+    bool is_https;
     char *host;          /* "host:port", the port if it is not the usual */
     char *prefix;        /* the URL's path, without a trailing '/' */
     uint64_t generation; /* grows with each configure */

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/octets.h"
 #include "upstream/field.h"
 
 #define FIRST_HEADERS 32
@@ -159,10 +160,10 @@ static enum upstream_head_step field_line(struct upstream_head_reader *r,
     static const struct text connection = TEXT("connection");
     struct text name, value = text_cut(line, ':', &name);
 
-    if (text_is_absent(value) || !upstream_field_is_token(name))
+    if (text_is_absent(value) || !octets_are_token(name))
         return bad(r, "a header line has no proper name");
     value = text_trim(value);
-    if (!upstream_field_is_value(value))
+    if (!octets_are_value(value))
         return bad(r, "a header holds control bytes");
     if (!upstream_field_is_hop_by_hop(name)) /* as most */
         return keep(r, name, value);

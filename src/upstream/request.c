@@ -6,13 +6,9 @@
  */
 #include "upstream/request.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/check.h"
+#include "base/octets.h"
 #include "upstream/field.h"
-
-#define METHOD_MAX 31
 
 /* A line without a value is one that libcurl must not send. */
 static struct curl_slist omitted[] = {
@@ -41,8 +37,9 @@ bool upstream_request_is_post(const struct upstream_request *request)
 
 static bool is_sendable(const struct upstream_request *request)
 {
-    if (!upstream_field_is_token(request->method) ||
-        request->method.len > METHOD_MAX || !is_target(request->target))
+    if (!octets_are_token(request->method) ||
+        request->method.len > UPSTREAM_METHOD_MAX ||
+        !is_target(request->target))
         return false;
     /* libcurl's HEAD has no body. */
     if (upstream_request_is_post(request) && text_is(request->method, "HEAD"))
@@ -50,8 +47,7 @@ static bool is_sendable(const struct upstream_request *request)
     for (size_t i = 0; i < request->header_count; i++) {
         const struct upstream_header *h = &request->headers[i];
 
-        if (!upstream_field_is_token(h->name) ||
-            !upstream_field_is_value(h->value))
+        if (!octets_are_token(h->name) || !octets_are_value(h->value))
             return false;
     }
     return true;
@@ -87,19 +83,16 @@ enum status upstream_request_compose(const struct upstream_request *request,
                                      const char *host, const char *prefix,
                                      struct buffer *out)
 {
-    char content_length[64] = "";
+    char room[TEXT_DIGITS_MAX];
     enum status s;
 
     if (!is_sendable(request))
         return STATUS_INVALID;
-    if (upstream_request_is_post(request))
-        (void)snprintf(content_length, sizeof(content_length),
-                       "Content-Length: %zu\r\n",
-                       request->has_body ? request->body.len : 0);
     buffer_clear(out);
-    /* 64 for the literals below, which are counted by the check at the end. */
-    s = buffer_reserve(out, length(request) + strlen(prefix) + strlen(host) +
-                                strlen(content_length) + 64);
+    /* 128 for a length and the literals below, which are counted by the check
+     * at the end. */
+    s = buffer_reserve(out,
+                       length(request) + strlen(prefix) + strlen(host) + 128);
     if (s != STATUS_OK)
         return s;
     put_str(out, prefix);
@@ -117,7 +110,12 @@ enum status upstream_request_compose(const struct upstream_request *request,
         put_text(out, h->value);
         put_str(out, "\r\n");
     }
-    put_str(out, content_length);
+    if (upstream_request_is_post(request)) {
+        put_str(out, "Content-Length: ");
+        put_text(out, text_from_u64(request->has_body ? request->body.len : 0,
+                                    room));
+        put_str(out, "\r\n");
+    }
     put_str(out, "X-Chatgate-Protocol:");
     CHECK(out->len < out->size);
     buffer_truncate(out, out->len); /* and its NUL */

@@ -28,6 +28,8 @@
 #include "base/buffer.h"
 #include "upstream/upstream.h"
 
+#define UPSTREAM_METHOD_MAX 31 /* bytes */
+
 /* For CURLOPT_HTTPHEADER; static. */
 extern struct curl_slist *const upstream_request_omitted;
 

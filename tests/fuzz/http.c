@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "http/chunked.h"
 #include "http/head.h"
-#include "http/octets.h"
+#include "base/octets.h"
 
 #define MAX_HEAD 4096
 #define MAX_BODY 65536

@@ -94,7 +94,7 @@ START_TEST(consume_and_truncate_keep_the_rest)
 }
 END_TEST
 
-START_TEST(a_reserve_gives_room_to_write)
+START_TEST(a_reserve_gives_room_to_write, a_number_is_appended_or_nothing)
 {
     struct buffer b;
 
@@ -108,8 +108,23 @@ START_TEST(a_reserve_gives_room_to_write)
 }
 END_TEST
 
+START_TEST(a_number_is_appended_or_nothing)
+{
+    struct buffer b;
+
+    buffer_init(&b, 8);
+    ck_assert_int_eq(buffer_append_u64(&b, 0), STATUS_OK);
+    ck_assert_int_eq(buffer_append_u64(&b, 1234567), STATUS_OK);
+    ck_assert_str_eq(b.data, "01234567");
+    ck_assert_int_eq(buffer_append_u64(&b, 8), STATUS_TOO_LARGE);
+    ck_assert_str_eq(b.data, "01234567");
+    buffer_release(&b);
+}
+END_TEST
+
 UNIT_MAIN("buffer", an_untouched_buffer_has_no_memory,
           an_empty_append_makes_a_c_string,
           the_maximum_is_reached_but_not_passed,
           growth_keeps_content_and_terminator, bytes_are_bytes,
-          consume_and_truncate_keep_the_rest, a_reserve_gives_room_to_write)
+          consume_and_truncate_keep_the_rest, a_reserve_gives_room_to_write,
+          a_number_is_appended_or_nothing)

@@ -31,6 +31,36 @@ START_TEST(what_is_not_given_back_is_freed_at_the_end)
 }
 END_TEST
 
+/* Small blocks lie in the heap until it is full, whatever is given back; none
+ * lies over another. */
+START_TEST(blocks_of_the_heap_and_others_are_apart)
+{
+    enum { COUNT = 200 };
+    struct json_memory m;
+    yajl_alloc_funcs f;
+    unsigned char *blocks[COUNT];
+
+    json_memory_init(&m);
+    f = json_memory_functions(&m);
+    ck_assert_int_eq(setjmp(m.none_left), 0);
+    for (int i = 0; i < COUNT; i++) {
+        blocks[i] = f.malloc(f.ctx, (size_t)i % 40);
+        memset(blocks[i], i, (size_t)i % 40);
+    }
+    ck_assert_uint_le(m.heap_used, JSON_MEMORY_HEAP);
+    ck_assert_ptr_nonnull(m.blocks);
+    for (int i = 0; i < COUNT; i++)
+        blocks[i] = f.realloc(f.ctx, blocks[i], (size_t)i % 40 + 60);
+    for (int i = 0; i < COUNT; i++)
+        for (int at = 0; at < i % 40; at++)
+            ck_assert_uint_eq(blocks[i][at], i);
+    for (int i = 0; i < COUNT; i++)
+        f.free(f.ctx, blocks[i]);
+    ck_assert_ptr_null(m.blocks);
+    json_memory_release(&m);
+}
+END_TEST
+
 /* The size that no machine has is refused on the way: the call does not
  * return, and what was there before stays. */
 static bool runs_out(struct json_memory *m, yajl_alloc_funcs *f, void *ptr)
@@ -63,4 +93,5 @@ START_TEST(no_memory_leaves_by_the_way_out)
 END_TEST
 
 UNIT_MAIN("json_memory", what_is_not_given_back_is_freed_at_the_end,
+          blocks_of_the_heap_and_others_are_apart,
           no_memory_leaves_by_the_way_out)

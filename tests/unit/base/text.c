@@ -181,6 +181,25 @@ START_TEST(sizes_know_binary_and_decimal_units)
 }
 END_TEST
 
+START_TEST(numbers_are_written_as_they_are_read)
+{
+    static const uint64_t numbers[] = {0,          9,         10,
+                                       4294967296, INT64_MAX, UINT64_MAX};
+    char room[TEXT_DIGITS_MAX], expected[32];
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        uint64_t back;
+        struct text t = text_from_u64(numbers[i], room);
+
+        snprintf(expected, sizeof(expected), "%llu",
+                 (unsigned long long)numbers[i]);
+        ck_assert(text_is(t, expected));
+        ck_assert_int_eq(text_to_u64(t, UINT64_MAX, &back), STATUS_OK);
+        ck_assert(back == numbers[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_copy_is_terminated)
 {
     char *copy = text_dup(text_make("abcdef", 3));
@@ -244,6 +263,7 @@ UNIT_MAIN("text", letters_are_ascii_letters,
           prefix_and_suffix_may_be_longer_than_the_text,
           trim_takes_spaces_and_tabs_only, cut_tells_an_empty_rest_from_none,
           numbers_are_digits_only, numbers_stop_at_their_maximum,
-          durations_need_a_unit, durations_are_microseconds,
-          sizes_know_binary_and_decimal_units, a_copy_is_terminated,
-          ill_formed_utf8_is_seen, well_formed_utf8_has_its_length)
+          numbers_are_written_as_they_are_read, durations_need_a_unit,
+          durations_are_microseconds, sizes_know_binary_and_decimal_units,
+          a_copy_is_terminated, ill_formed_utf8_is_seen,
+          well_formed_utf8_has_its_length)

@@ -17,6 +17,7 @@
 
 struct fixture {
     struct exchange x;
+    struct worker worker;
     struct policy_charge charges[LIMIT_CHARGES_MAX];
     struct limit_charge asked[LIMIT_CHARGES_MAX];
 };
@@ -25,9 +26,17 @@ static void setup(struct fixture *f)
 {
     memset(f, 0, sizeof(*f));
     arena_init(&f->x.arena, EXCHANGE_ARENA_MAX);
+    buffer_init(&f->worker.scratch, 4096);
+    f->x.worker = &f->worker;
     f->x.charges = f->charges;
     f->x.asked = f->asked;
     f->x.is_decided = true;
+}
+
+static void teardown(struct fixture *f)
+{
+    arena_release(&f->x.arena);
+    buffer_release(&f->worker.scratch);
 }
 
 static void add(struct fixture *f, const char *name, struct limit_rate rate,
@@ -49,7 +58,7 @@ static void expect(struct fixture *f, const char *policy, const char *limit,
     ck_assert_msg(text_equal(fields.limit, text_of(limit)), "got %.*s",
                   TEXT_ARG(fields.limit));
     ck_assert_int_eq(fields.retry_after_us, retry_after_us);
-    arena_release(&f->x.arena);
+    teardown(f);
 }
 
 START_TEST(nothing_decided_says_nothing)
@@ -60,7 +69,7 @@ START_TEST(nothing_decided_says_nothing)
     f.x.is_decided = false;
     ratelimit_format(&f.x, &fields);
     ck_assert(text_is_absent(fields.policy) && text_is_absent(fields.limit));
-    arena_release(&f.x.arena);
+    teardown(&f);
 }
 END_TEST
 
@@ -72,7 +81,7 @@ START_TEST(undecided_while_redis_is_away_says_nothing)
     f.x.decision.source = LIMIT_OPEN;
     ratelimit_format(&f.x, &fields);
     ck_assert(text_is_absent(fields.policy) && text_is_absent(fields.limit));
-    arena_release(&f.x.arena);
+    teardown(&f);
 }
 END_TEST
 

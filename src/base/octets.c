@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http/octets.c - the table behind octets.h.
+ * base/octets.c - the table behind octets.h.
  */
-#include "http/octets.h"
+#include "base/octets.h"
 
 enum {
     /* A punctuation mark that may stand in a token. */
@@ -56,4 +56,29 @@ bool octets_are(struct text t, enum octet_class class)
 bool octets_are_token(struct text t)
 {
     return t.len > 0 && octets_are(t, OCTET_TOKEN);
+}
+
+/* One of eight bytes is below the space, or DEL, or beyond ASCII. A borrow
+ * between bytes begins only where there is one. */
+static bool is_suspicious(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t hit =
+        bytes | (bytes - ones * ' ') | ((bytes ^ ones * 0x7f) - ones);
+
+    return (hit & ones * 0x80) != 0;
+}
+
+bool octets_are_value(struct text t)
+{
+    uint64_t bytes;
+    size_t i = 0;
+
+    for (; i + sizeof(bytes) <= t.len; i += sizeof(bytes)) {
+        memcpy(&bytes, t.data + i, sizeof(bytes));
+        if (is_suspicious(bytes) &&
+            !octets_are(text_make(t.data + i, sizeof(bytes)), OCTET_VALUE))
+            return false;
+    }
+    return octets_are(text_make(t.data + i, t.len - i), OCTET_VALUE);
 }
