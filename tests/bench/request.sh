@@ -158,7 +158,9 @@ for name in "${names[@]}"; do
 done
 echo
 for name in "${names[@]}"; do
-    [ "$name" != chatgate ] && [ -n "${results[chatgate]:-}" ] || continue
+    if [ "$name" = chatgate ] || [ -z "${results[chatgate]:-}" ]; then
+        continue
+    fi
     printf 'chatgate / %-6s CPU %s   p99 %s\n' "$name" \
         "$(paste -d' ' <(column chatgate 1) <(column "$name" 1) | awk '{print $1 / $2}' | sort -n |
             awk '{v[NR] = $1} END {printf "%.2f (%.2f to %.2f)", v[int((NR + 1) / 2)], v[1], v[NR]}')" \
