@@ -326,6 +326,7 @@ static void on_sender_found(void *arg, enum status status, const char *number)
     struct exchange *x;
     MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
     x->search = NULL;
+    x->is_redis_silent = status == STATUS_UNAVAILABLE;
     if (status != STATUS_OK) {
         step_lookup(x);
         return;
@@ -444,8 +445,9 @@ static void step_limit(struct exchange *x)
         return;
     }
     if (s == STATUS_OK)
-        s = limit_decide(x->worker->limiter, x->asked, x->charge_count,
-                         on_decision, x, &x->limit_call);
+        s = (x->is_redis_silent ? limit_decide_without_redis : limit_decide)(
+            x->worker->limiter, x->asked, x->charge_count, on_decision, x,
+            &x->limit_call);
     if (s != STATUS_OK)
         exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
 }

@@ -380,7 +380,12 @@ static void ask_redis(struct limit_call *call)
         fall_back(call);
 }
 
-static enum status start(struct limiter *l, enum limit_ask_action action,
+struct question {
+    enum limit_ask_action action;
+    bool may_ask_redis;
+};
+
+static enum status start(struct limiter *l, struct question q,
                          const struct limit_charge *charges, size_t count,
                          limit_done_fn done, void *arg, struct limit_call **out)
 {
@@ -399,15 +404,15 @@ static enum status start(struct limiter *l, enum limit_ask_action action,
     call->limiter = l;
     call->done = done;
     call->arg = arg;
-    call->ask.action = action;
+    call->ask.action = q.action;
     call->charges = copy_charges(call->block, charges, count);
     if (l->redis == NULL) {
         decide_here(call);
     } else {
         call->started_at = clock_mono(l->clock);
-        if (action == LIMIT_ASK_TAKE && is_known_denied(call))
+        if (q.action == LIMIT_ASK_TAKE && is_known_denied(call))
             tell_later(call);
-        else if (redis_is_up(l->redis))
+        else if (q.may_ask_redis && redis_is_up(l->redis))
             ask_redis(call);
         else
             fall_back(call);
@@ -420,14 +425,25 @@ enum status limit_decide(struct limiter *l, const struct limit_charge *charges,
                          size_t count, limit_done_fn done, void *arg,
                          struct limit_call **out)
 {
-    return start(l, LIMIT_ASK_TAKE, charges, count, done, arg, out);
+    return start(l, (struct question){LIMIT_ASK_TAKE, true}, charges, count,
+                 done, arg, out);
+}
+
+enum status limit_decide_without_redis(struct limiter *l,
+                                       const struct limit_charge *charges,
+                                       size_t count, limit_done_fn done,
+                                       void *arg, struct limit_call **out)
+{
+    return start(l, (struct question){LIMIT_ASK_TAKE, false}, charges, count,
+                 done, arg, out);
 }
 
 enum status limit_peek(struct limiter *l, const struct limit_charge *charges,
                        size_t count, limit_done_fn done, void *arg,
                        struct limit_call **out)
 {
-    return start(l, LIMIT_ASK_PEEK, charges, count, done, arg, out);
+    return start(l, (struct question){LIMIT_ASK_PEEK, true}, charges, count,
+                 done, arg, out);
 }
 
 void limit_call_cancel(struct limit_call *call)

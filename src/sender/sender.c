@@ -294,8 +294,7 @@ static void on_found(void *arg, const struct redis_result *result)
     if (result->status == STATUS_OK &&
         redis_reply_kind(result->reply) == REDIS_STRING)
         number = redis_reply_text(result->reply);
-    if (result->status == STATUS_OK &&
-        redis_reply_kind(result->reply) != REDIS_ERROR)
+    if (result->status == STATUS_OK)
         status = sender_is_number(number) ? STATUS_OK : STATUS_NOT_FOUND;
     char text[SENDER_NUMBER_SIZE] = "";
     if (status == STATUS_OK) {

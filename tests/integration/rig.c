@@ -85,11 +85,15 @@ static const char *comma(const char *members)
 void rig_write_config(struct rig *r, const char *text)
 {
     const struct rig_options *o = &r->options;
-    char redis[128] = "null", timeout[64] = "", *made = NULL;
+    char redis[512] = "null", timeout[64] = "", *made = NULL;
+    const char *url = o->redis_url ? o->redis_url : "redis://127.0.0.1:%d";
+    const char *port = strstr(url, "%d");
 
-    if (o->redis != RIG_NO_REDIS)
-        snprintf(redis, sizeof redis, "\"redis://127.0.0.1:%d\"",
-                 r->redis_port);
+    if (o->redis != RIG_NO_REDIS && port)
+        snprintf(redis, sizeof redis, "\"%.*s%d%s\"", (int)(port - url), url,
+                 r->redis_port, port + 2);
+    else if (o->redis != RIG_NO_REDIS)
+        snprintf(redis, sizeof redis, "\"%s\"", url);
     /* The default is for healthy machines; a test that is about the time-out
      * says its own. */
     if (!o->redis_config || !strstr(o->redis_config, "\"timeout\""))
@@ -143,7 +147,7 @@ void rig_stub_start(struct rig *r)
 void rig_redis_start(struct rig *r)
 {
     char port[16], log[600];
-    const char *const argv[] = {
+    const char *argv[ARGS_MAX] = {
         "redis-server",
         "--port",
         port,
@@ -157,9 +161,11 @@ void rig_redis_start(struct rig *r)
         r->dir,
         "--databases",
         "2",
-        NULL,
     };
+    const char *const *more = r->options.redis_args;
 
+    for (size_t n = 13; more && *more && n < ARGS_MAX - 1; more++)
+        argv[n++] = *more;
     snprintf(log, sizeof log, "%s/redis.log", r->dir);
     for (int tries = 0; tries < 5; tries++) {
         int chosen = r->redis_port ? r->redis_port : process_free_port();

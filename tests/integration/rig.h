@@ -33,6 +33,10 @@ enum rig_redis {
 
 struct rig_options {
     enum rig_redis redis;
+    /* redis.url in place of the rig's own, with its port for a %d; and more
+     * arguments for the rig's redis-server, NULL-terminated. */
+    const char *redis_url;
+    const char *const *redis_args;
     const char *policy;   /* content of test.policy.json; NULL: none */
     const char *contract; /* file to use as chats-v3.json; NULL: the real one */
     /* Members put into the configuration, without braces; NULL: none. */
