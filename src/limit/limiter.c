@@ -299,7 +299,7 @@ static void remember_denials(struct limit_call *call)
 
         /* From when it was asked: the answer's way back is not counted. */
         if (!c->is_shadow && !d->verdicts[i].allowed)
-            limit_denied_add(call->limiter->denied, c->key, c->cost_utok,
+            limit_denied_add(call->limiter->denied, c,
                              d->verdicts[i].remaining_utok,
                              d->verdicts[i].wait_us, call->started_at);
     }
@@ -348,9 +348,9 @@ static bool is_known_denied(struct limit_call *call)
 
         *v = (struct limit_verdict){.allowed = true,
                                     .remaining_utok = c->rate.capacity_utok};
-        if (c->is_shadow || !limit_denied_find(l->denied, c->key, c->cost_utok,
-                                               call->started_at, &v->wait_us,
-                                               &v->remaining_utok))
+        if (c->is_shadow ||
+            !limit_denied_find(l->denied, c, call->started_at, &v->wait_us,
+                               &v->remaining_utok))
             continue;
         v->allowed = false;
         v->is_evaluated = true;
