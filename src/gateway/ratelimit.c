@@ -29,7 +29,7 @@ static int64_t refill_seconds(const struct limit_rate *r, int64_t tokens)
 
 static int64_t wait_us_of(const struct limit_verdict *v)
 {
-    return v->wait_us >= NEVER_S * US_PER_S ? NEVER_S * US_PER_S : v->wait_us;
+    return v->wait_us == LIMIT_WAIT_NEVER ? NEVER_S * US_PER_S : v->wait_us;
 }
 
 static int64_t reset_seconds(const struct limit_rate *r,
@@ -50,7 +50,7 @@ static bool is_closer(const struct exchange *x, size_t a, size_t b)
     if (va->allowed != vb->allowed)
         return !va->allowed;
     if (!va->allowed)
-        return va->wait_us > vb->wait_us;
+        return wait_us_of(va) > wait_us_of(vb);
     return va->remaining_utok / x->asked[a].cost_utok <
            vb->remaining_utok / x->asked[b].cost_utok;
 }

@@ -115,6 +115,19 @@ START_TEST(a_limit_that_never_refills_has_no_window)
 }
 END_TEST
 
+/* Three tokens at one a day: whoever came back after one day would be
+ * refused again. */
+START_TEST(a_wait_of_days_is_told_as_it_is)
+{
+    struct fixture f;
+    setup(&f);
+    add(&f, "slow", (struct limit_rate){3 * LIMIT_UTOK, 1, 86400 * US_PER_S},
+        (struct limit_verdict){false, true, 0, 3 * 86400 * US_PER_S - 1});
+    expect(&f, "\"slow\";q=3;w=259200", "\"slow\";r=0;t=259200",
+           3 * 86400 * US_PER_S - 1);
+}
+END_TEST
+
 START_TEST(the_one_closest_to_refusing_is_named)
 {
     struct fixture f;
@@ -159,5 +172,5 @@ UNIT_MAIN("ratelimit", nothing_decided_says_nothing,
           one_limit_with_tokens_left,
           an_empty_allowed_bucket_still_says_one_second,
           a_limit_that_never_refills_has_no_window,
-          the_one_closest_to_refusing_is_named,
+          a_wait_of_days_is_told_as_it_is, the_one_closest_to_refusing_is_named,
           a_refusal_is_closer_than_any_remainder, a_shadow_limit_is_never_shown)
