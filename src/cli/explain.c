@@ -24,14 +24,14 @@ extern char **environ;
 
 static void print_help(FILE *to)
 {
-    fprintf(to,
-            "usage: chatgate explain --operation ID [--from N] "
-            "[--consumer C] [--chat ID]\n"
-            "                        [--admin ADDRESS] [--format text|json] "
-            "[-c FILE]\n\n"
-            "Asks the gateway that runs with this configuration, at its "
-            "admin address. Where that\nwants a password, put it into the "
-            "environment as ADMIN_PASSWORD.\n");
+    fprintf(to, "usage: chatgate explain --operation ID [--from N] "
+                "[--consumer C] [--client A]\n"
+                "                        [--chat ID] [--admin ADDRESS] "
+                "[--format text|json] "
+                "[-c FILE]\n\n"
+                "Asks the gateway that runs with this configuration, at its "
+                "admin address. Where that\nwants a password, put it into the "
+                "environment as ADMIN_PASSWORD.\n");
 }
 
 /* Everything but RFC 3986's unreserved characters is escaped. */
@@ -89,7 +89,9 @@ static int show(int http_status, const struct buffer *body, bool is_json)
 {
     if (http_status != 200) {
         fprintf(stderr, "chatgate explain: %.*s", TEXT_ARG(buffer_text(body)));
-        return http_status == 404 ? CLI_NO : CLI_LOST;
+        return http_status == 404   ? CLI_NO
+               : http_status == 400 ? CLI_USAGE
+                                    : CLI_LOST;
     }
     if (is_json) {
         printf("%.*s\n", TEXT_ARG(buffer_text(body)));
@@ -109,7 +111,7 @@ static int show(int http_status, const struct buffer *body, bool is_json)
 }
 
 struct explain_options {
-    const char *operation, *from, *consumer, *chat, *file;
+    const char *operation, *from, *consumer, *client, *chat, *file;
     struct config_override admin;
     bool has_admin, is_json;
 };
@@ -125,6 +127,7 @@ static int ask(const struct explain_options *o, const struct config *config)
     append_parameter(&target, "operation", o->operation, &s);
     append_parameter(&target, "from", o->from, &s);
     append_parameter(&target, "consumer", o->consumer, &s);
+    append_parameter(&target, "client", o->client, &s);
     append_parameter(&target, "chat", o->chat, &s);
     struct admin_request request = {
         .address = (const struct sockaddr *)&config->admin.listen.socket,
@@ -157,6 +160,7 @@ static bool parse_options(int argc, char **argv, struct explain_options *o,
         {"operation", required_argument, NULL, 'o'},
         {"from", required_argument, NULL, 'f'},
         {"consumer", required_argument, NULL, 'u'},
+        {"client", required_argument, NULL, 'l'},
         {"chat", required_argument, NULL, 't'},
         {"admin", required_argument, NULL, 'a'},
         {"format", required_argument, NULL, 'm'},
@@ -176,6 +180,9 @@ static bool parse_options(int argc, char **argv, struct explain_options *o,
             break;
         case 'u':
             o->consumer = optarg;
+            break;
+        case 'l':
+            o->client = optarg;
             break;
         case 't':
             o->chat = optarg;

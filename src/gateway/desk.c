@@ -193,6 +193,10 @@ static void explaining_answer(void *arg)
     if (e->status == STATUS_OK)
         admin_reply_send(e->reply, 200, "application/json",
                          buffer_text(&e->answer));
+    else if (e->status == STATUS_INVALID)
+        admin_reply_send(e->reply, 400, "text/plain",
+                         TEXT_LIT("from is no number like +14155550100; in a "
+                                  "URL, + is written %2B\n"));
     else if (e->status == STATUS_NOT_FOUND)
         admin_reply_send(e->reply, 404, "text/plain",
                          TEXT_LIT("no such operation; /policies shows the "

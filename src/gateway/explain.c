@@ -23,6 +23,7 @@ struct explain {
     struct policy_charge charges[LIMIT_CHARGES_MAX];
     size_t count;
     struct limit_call *call;
+    struct sender_search *search;
     explain_done_fn done;
     void *arg;
 };
@@ -107,6 +108,10 @@ static enum status write_answer(const struct explain *e,
     json_text(w, e->facts.sender);
     json_key(w, "consumer");
     json_text(w, e->facts.consumer);
+    json_key(w, "client");
+    json_text(w, e->facts.client);
+    json_key(w, "chat");
+    json_text(w, e->facts.chat);
     write_body_rules(e, w);
     json_key(w, "limit_source");
     json_str(w, d != NULL ? limit_source_name(d->source) : NULL);
@@ -145,30 +150,80 @@ static enum status peek(struct explain *e)
                       &e->call);
 }
 
-static struct text copy_of(struct explain *e, struct text t)
+/* All is known that will be. */
+static enum status look(struct explain *e)
 {
-    return text_is_absent(t) ? t : arena_text(&e->arena, t);
-}
-
-static enum status ask(struct explain *e, const struct explain_question *q)
-{
-    const struct policy_snapshot *policy = e->runtime->policy;
-    e->route.operation = policy_operation_find(policy, q->operation);
-    if (e->route.operation == NULL)
-        return STATUS_NOT_FOUND;
-    e->facts = (struct policy_facts){
-        .sender = copy_of(e, q->from),
-        .consumer = copy_of(e, q->consumer),
-        .client = copy_of(e, q->client),
-        .chat = copy_of(e, q->chat),
-    };
-    enum status s = policy_charges(policy, &e->route, &e->facts, &e->arena,
-                                   e->charges, LIMIT_CHARGES_MAX, &e->count);
+    enum status s =
+        policy_charges(e->runtime->policy, &e->route, &e->facts, &e->arena,
+                       e->charges, LIMIT_CHARGES_MAX, &e->count);
     if (s == STATUS_OK && e->count > 0)
         return peek(e);
     if (s == STATUS_OK)
         explain_finish(e, NULL);
     return s;
+}
+
+static void give_up(struct explain *e, enum status s)
+{
+    e->done(e->arg, s, NULL);
+    explain_free(e);
+}
+
+static void on_sender_found(void *arg, enum status status, const char *number)
+{
+    struct explain *e;
+    MAGIC_CAST(e, arg, EXPLAIN_MAGIC);
+    if (status == STATUS_OK)
+        e->facts.sender = arena_text(&e->arena, text_of(number));
+    enum status s = look(e);
+    if (s != STATUS_OK)
+        give_up(e, s);
+}
+
+/* Whose chat is it? True: Redis is asked, and on_sender_found() goes on. */
+static bool find_sender(struct explain *e)
+{
+    struct sender *sender = e->worker->sender;
+    char number[SENDER_NUMBER_SIZE];
+    if (e->route.operation->sender_in != POLICY_SENDER_CHAT ||
+        text_is_absent(e->facts.chat) || !text_is_absent(e->facts.sender))
+        return false;
+    if (!sender_cached(sender, e->facts.chat, number))
+        return sender_find(sender, e->facts.chat, on_sender_found, e,
+                           &e->search) == STATUS_OK;
+    e->facts.sender = arena_text(&e->arena, text_of(number));
+    return false;
+}
+
+static struct text copy_of(struct explain *e, struct text t)
+{
+    return text_is_absent(t) ? t : arena_text(&e->arena, t);
+}
+
+static struct text lower_copy_of(struct explain *e, struct text t)
+{
+    char *copy = text_is_absent(t) ? NULL : arena_strdup(&e->arena, t);
+    for (char *c = copy; c != NULL && *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c + 32);
+    return text_of(copy);
+}
+
+static enum status ask(struct explain *e, const struct explain_question *q)
+{
+    e->route.operation =
+        policy_operation_find(e->runtime->policy, q->operation);
+    if (e->route.operation == NULL)
+        return STATUS_NOT_FOUND;
+    if (!text_is_absent(q->from) && !sender_is_number(q->from))
+        return STATUS_INVALID;
+    e->facts = (struct policy_facts){
+        .sender = copy_of(e, q->from),
+        .consumer = copy_of(e, q->consumer),
+        .client = copy_of(e, q->client),
+        .chat = lower_copy_of(e, q->chat),
+    };
+    return find_sender(e) ? STATUS_OK : look(e);
 }
 
 void explain_ask(struct worker *w, const struct explain_question *q,
@@ -186,8 +241,6 @@ void explain_ask(struct worker *w, const struct explain_question *q,
     e->arg = arg;
     arena_init(&e->arena, EXPLAIN_ARENA_MAX);
     enum status s = ask(e, q);
-    if (s != STATUS_OK) {
-        done(arg, s, NULL);
-        explain_free(e);
-    }
+    if (s != STATUS_OK)
+        give_up(e, s);
 }

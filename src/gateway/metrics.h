@@ -88,6 +88,10 @@
       "Charges that could not be given back.")                                 \
     X(redis_up, "chatgate_redis_up", "gauge",                                  \
       "Workers whose connection to Redis is in order.")                        \
+    X(redis_commands, "chatgate_redis_commands_total", "counter",              \
+      "Commands for Redis, those refused while it was away included.")         \
+    X(redis_writes, "chatgate_redis_writes_total", "counter",                  \
+      "Writes to Redis: the commands of one loop turn go in one.")             \
     X(redis_timeouts, "chatgate_redis_timeouts_total", "counter",              \
       "Redis commands that passed their deadline.")                            \
     X(redis_circuit_opened, "chatgate_redis_circuit_opened_total", "counter",  \

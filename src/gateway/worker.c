@@ -293,6 +293,8 @@ static void collect_limits(struct worker *w, struct metrics *out)
     struct redis_counters r;
     redis_counters_get(w->redis, &r);
     out->redis_up = redis_is_up(w->redis);
+    out->redis_commands = r.commands;
+    out->redis_writes = r.writes;
     out->redis_timeouts = r.timeouts;
     out->redis_circuit_opened = r.circuit_opened;
 }
