@@ -254,20 +254,42 @@ void json_warning(struct problems *problems, const struct json_document *doc,
     va_end(ap);
 }
 
+static void PRINTF_LIKE(6, 0)
+    report_key(struct problems *problems, const struct json_document *doc,
+               const struct json_value *object,
+               const struct json_member *member, bool is_warning,
+               const char *fmt, va_list ap)
+{
+    char pointer[POINTER_SIZE];
+    struct cut_text to = {pointer, sizeof(pointer), 0};
+
+    put_pointer(&to, object);
+    put_token(&to, member->name);
+    end_text(&to);
+    report(problems, doc, member->line, member->column, is_warning, pointer,
+           fmt, ap);
+}
+
 void json_problem_key(struct problems *problems,
                       const struct json_document *doc,
                       const struct json_value *object,
                       const struct json_member *member, const char *fmt, ...)
 {
-    char pointer[POINTER_SIZE];
-    struct cut_text to = {pointer, sizeof(pointer), 0};
     va_list ap;
 
-    put_pointer(&to, object);
-    put_token(&to, member->name);
-    end_text(&to);
     va_start(ap, fmt);
-    report(problems, doc, member->line, member->column, false, pointer, fmt,
-           ap);
+    report_key(problems, doc, object, member, false, fmt, ap);
+    va_end(ap);
+}
+
+void json_warning_key(struct problems *problems,
+                      const struct json_document *doc,
+                      const struct json_value *object,
+                      const struct json_member *member, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    report_key(problems, doc, object, member, true, fmt, ap);
     va_end(ap);
 }

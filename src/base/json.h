@@ -104,5 +104,10 @@ void json_problem_key(struct problems *problems,
                       const struct json_value *object,
                       const struct json_member *member, const char *fmt, ...)
     PRINTF_LIKE(5, 6);
+void json_warning_key(struct problems *problems,
+                      const struct json_document *doc,
+                      const struct json_value *object,
+                      const struct json_member *member, const char *fmt, ...)
+    PRINTF_LIKE(5, 6);
 
 #endif

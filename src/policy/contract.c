@@ -266,6 +266,8 @@ static void load_operations(struct policy_document *d,
 
         if (e && add_entry(d->loader, e))
             policy_routes_add(node, e);
+        else if (v)
+            d->loader->lacks_operations = true;
     }
 }
 
@@ -282,8 +284,10 @@ static void load_path(struct policy_document *d, const struct json_value *paths,
     if (problem)
         json_problem_key(l->problems, d->doc, paths, m, "%s", problem);
     if (!value || problem ||
-        !POLICY_CHECK_KEYS(l, d->doc, value, "a path", path_keys))
+        !POLICY_CHECK_OPENAPI(l, d->doc, value, "a path", path_keys)) {
+        l->lacks_operations = true;
         return;
+    }
     item.template = policy_strdup(l, m->name);
     if (!item.template)
         return;
@@ -295,6 +299,7 @@ static void load_path(struct policy_document *d, const struct json_value *paths,
                          "has the same shape as %s of %s: requests could mean "
                          "either",
                          node->template, node->file);
+        l->lacks_operations = true;
         return;
     }
     node->template = item.template;
@@ -318,7 +323,9 @@ static void load_paths(struct policy_document *d)
         return;
     }
     for (size_t i = 0; i < paths->count; i++)
-        load_path(d, paths, &paths->members[i]);
+        if (!schema_pass_foreign(l->problems, d->doc, paths,
+                                 &paths->members[i]))
+            load_path(d, paths, &paths->members[i]);
 }
 
 /* ---- the document ---- */
@@ -391,13 +398,15 @@ void policy_contract_load(struct policy_loader *l,
     const struct json_value *components;
 
     if (!add_contract(&d, file) ||
-        !POLICY_CHECK_KEYS(l, d.doc, d.doc->root, "a contract", document_keys))
+        !POLICY_CHECK_OPENAPI(l, d.doc, d.doc->root, "a contract",
+                              document_keys))
         return;
     check_version(&d);
     check_dialect(&d);
     components = json_get(d.doc->root, "components");
     if (components)
-        POLICY_CHECK_KEYS(l, d.doc, components, "components", component_keys);
+        POLICY_CHECK_OPENAPI(l, d.doc, components, "components",
+                             component_keys);
     compile_x_chatgate(&d);
     load_paths(&d);
     compile_lookup(&d, first);

@@ -64,7 +64,22 @@ static void close_format(struct format *f)
     json_free(f->doc);
 }
 
-/* Left to the compilers, which say what would be right. */
+/* Is there an error at the place among the first `count` problems? */
+static bool is_told(const struct policy_loader *l, size_t count,
+                    const struct policy_file *file, const struct json_value *at)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct problem *p = &l->problems->list[i];
+
+        if (!p->is_warning && p->line == at->line && p->column == at->column &&
+            strcmp(p->file, file->path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Unknown keys and bad patterns and bounds: check_keys() and the compilers
+ * tell those, at the key or in other words. */
 static bool is_left(const struct schema_violation *v)
 {
     static const char *const rules[] = {"additionalProperties", "pattern",
@@ -78,29 +93,34 @@ static bool is_left(const struct schema_violation *v)
 
 static enum status report(struct policy_loader *l,
                           const struct policy_file *file,
-                          const struct schema_run *run, size_t *left)
+                          const struct schema_run *run, size_t errors)
 {
+    const struct json_value *root = file->doc->root;
     const struct schema_violation *v;
     size_t count = schema_run_violations(run, &v);
-    enum status s = STATUS_OK;
+    size_t before = l->problems->count;
 
     for (size_t i = 0; i < count; i++) {
-        const struct json_value *at =
-            json_at(file->doc->root, text_of(v[i].pointer));
+        const struct json_value *at = json_at(root, text_of(v[i].pointer));
 
-        if (is_left(&v[i])) {
-            (*left)++;
-            continue;
-        }
-        s = STATUS_INVALID;
-        json_problem(l->problems, file->doc, at ? at : file->doc->root, "%s",
-                     v[i].message);
+        if (!at)
+            at = root;
+        if (!is_left(&v[i]) && !is_told(l, before, file, at))
+            json_problem(l->problems, file->doc, at, "%s", v[i].message);
     }
-    return s;
+    if (schema_run_violation_count(run) > count)
+        json_problem(l->problems, file->doc, root,
+                     "has more places where the form is wrong: mend these, "
+                     "and check again");
+    else if (count > 0 && l->problems->errors == errors)
+        json_problem(l->problems, file->doc, root,
+                     "does not have the form that policy.schema.json "
+                     "describes");
+    return count > 0 ? STATUS_INVALID : STATUS_OK;
 }
 
 enum status policy_format_check(struct policy_loader *l,
-                                const struct policy_file *file, size_t *left)
+                                const struct policy_file *file, size_t errors)
 {
     struct format f = {0};
     enum status s = open_format(l, &f);
@@ -110,7 +130,7 @@ enum status policy_format_check(struct policy_loader *l,
     if (s == STATUS_OK)
         s = schema_run_finish(f.run);
     if (f.run && (s == STATUS_OK || s == STATUS_INVALID))
-        s = report(l, file, f.run, left);
+        s = report(l, file, f.run, errors);
     close_format(&f);
     return s;
 }

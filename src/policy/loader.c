@@ -171,7 +171,8 @@ static void report_unknown(struct policy_loader *l,
 
 bool policy_check_keys(struct policy_loader *l, const struct json_document *doc,
                        const struct json_value *object, const char *what,
-                       const struct policy_key *keys, size_t count)
+                       const struct policy_key *keys, size_t count,
+                       bool is_openapi)
 {
     if (object->type != JSON_OBJECT) {
         json_problem(l->problems, doc, object, "%s must be an object, not %s",
@@ -184,6 +185,9 @@ bool policy_check_keys(struct policy_loader *l, const struct json_document *doc,
 
         while (k < count && !text_is(m->name, keys[k].name))
             k++;
+        if (k == count && is_openapi &&
+            schema_pass_foreign(l->problems, doc, object, m))
+            continue;
         if (k == count)
             report_unknown(l, doc, object, what, m, keys, count);
         else if (keys[k].advice)

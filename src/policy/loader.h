@@ -17,6 +17,7 @@ struct policy_loader {
     struct problems *problems;
     struct policy_snapshot *snap; /* under construction */
     bool no_memory;
+    bool lacks_operations; /* of a contract that could not be read in full */
 };
 
 /* One file of the directory. */
@@ -44,12 +45,16 @@ struct policy_key {
 };
 
 /* Every member of `object` must be one of the keys; `object` must be one
- * (false if not). `what` names it in messages: "an operation". */
+ * (false if not). `what` names it in messages: "an operation". An object of
+ * OpenAPI may have extensions of other tools besides. */
 bool policy_check_keys(struct policy_loader *l, const struct json_document *doc,
                        const struct json_value *object, const char *what,
-                       const struct policy_key *keys, size_t count);
+                       const struct policy_key *keys, size_t count,
+                       bool is_openapi);
 #define POLICY_CHECK_KEYS(l, doc, object, what, keys)                          \
-    policy_check_keys(l, doc, object, what, keys, ARRAY_LEN(keys))
+    policy_check_keys(l, doc, object, what, keys, ARRAY_LEN(keys), false)
+#define POLICY_CHECK_OPENAPI(l, doc, object, what, keys)                       \
+    policy_check_keys(l, doc, object, what, keys, ARRAY_LEN(keys), true)
 
 /* `doc` is the file's; the member if it is there and of that type; of
  * another type is a problem. */

@@ -212,7 +212,8 @@ static void compile_content(struct draft *f, const struct json_value *content)
         }
         json_problem_key(f->l->problems, f->d->doc, content, m,
                          "only application/json is enforced, written so and "
-                         "without parameters");
+                         "without parameters: take this one out, and "
+                         "such requests are answered 415");
         f->is_broken = true;
     }
     if (!media) {
@@ -222,7 +223,8 @@ static void compile_content(struct draft *f, const struct json_value *content)
         f->is_broken = true;
         return;
     }
-    if (!POLICY_CHECK_KEYS(f->l, f->d->doc, media, "a media type", media_keys))
+    if (!POLICY_CHECK_OPENAPI(f->l, f->d->doc, media, "a media type",
+                              media_keys))
         return;
     schema = json_get(media, "schema");
     if (schema)
@@ -246,8 +248,8 @@ static void compile_body(struct draft *f)
         return;
     }
     body = policy_resolve(f->d, body, "requestBodies");
-    if (!body || !POLICY_CHECK_KEYS(f->l, f->d->doc, body, "a request body",
-                                    body_keys)) {
+    if (!body || !POLICY_CHECK_OPENAPI(f->l, f->d->doc, body, "a request body",
+                                       body_keys)) {
         f->is_broken = true;
         return;
     }
@@ -454,7 +456,8 @@ struct policy_entry *policy_operation_load(struct policy_document *d,
     struct policy_operation *op;
     bool is_named;
 
-    if (!POLICY_CHECK_KEYS(f.l, d->doc, value, "an operation", operation_keys))
+    if (!POLICY_CHECK_OPENAPI(f.l, d->doc, value, "an operation",
+                              operation_keys))
         return NULL;
     f.e = policy_alloc(f.l, sizeof(*f.e));
     if (!f.e)

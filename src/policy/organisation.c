@@ -2,9 +2,10 @@
  *
  * policy/organisation.c - one *.policy.json, compiled.
  *
- * First the file's form is held against the schema that editors use too
- * (format.c); what has the wrong form is not looked at any further, so the
- * code behind that may trust types. The body's schema is plain JSON Schema:
+ * What can be read is compiled, whatever else is wrong with the file, so that
+ * one run tells all of it; a member of the wrong type counts as not there.
+ * Then the whole file is held against the schema that editors use too
+ * (format.c), which tells the rest. The body's schema is plain JSON Schema:
  * "#" in it is the body's schema itself, not the file.
  */
 #include "policy/organisation.h"
@@ -145,7 +146,6 @@ static void check_keys(struct policy_loader *l, const struct json_document *doc)
 static void compile(struct policy_loader *l, const struct json_document *doc,
                     struct policy_organisation *o)
 {
-    size_t errors = l->problems->errors;
     struct text mode = policy_member_text(l, doc, doc->root, "mode");
 
     o->is_shadow = text_is(mode, "shadow");
@@ -153,30 +153,22 @@ static void compile(struct policy_loader *l, const struct json_document *doc,
     policy_scope_load(l, doc, doc->root, &o->scope);
     policy_limits_load(l, doc, doc->root, o);
     load_body(l, doc, o);
-    if (l->problems->errors == errors)
-        warn_never(l, doc, o);
 }
 
 void policy_organisation_load(struct policy_loader *l,
                               const struct policy_file *file)
 {
     struct policy_organisation *o = policy_alloc(l, sizeof(*o));
-    size_t errors = l->problems->errors, left = 0;
-    enum status s;
+    size_t errors = l->problems->errors;
 
     if (!o)
         return;
-    check_keys(l, file->doc);
-    s = policy_format_check(l, file, &left);
-    if (s == STATUS_NO_MEMORY)
-        l->no_memory = true;
-    if (s != STATUS_OK)
-        return;
     o->file = file->path;
+    check_keys(l, file->doc);
     compile(l, file->doc, o);
-    if (left > 0 && l->problems->errors == errors)
-        json_problem(l->problems, file->doc, file->doc->root,
-                     "does not have the form that policy.schema.json "
-                     "describes");
+    if (policy_format_check(l, file, errors) == STATUS_NO_MEMORY)
+        l->no_memory = true;
+    if (l->problems->errors == errors)
+        warn_never(l, file->doc, o);
     l->snap->policies[l->snap->policy_count++] = o;
 }

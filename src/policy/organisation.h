@@ -7,9 +7,10 @@
  *   limits.c         "limits"
  *   format.c         the file against policy.schema.json, built in
  *
- * The form (which member has which type) is the schema's business; the
- * compilers check what wants a better answer than "does not match", and what
- * a schema cannot say. They run when the types are right.
+ * The compilers check what wants a better answer than "does not match", and
+ * what a schema cannot say; they pass over a member of the wrong type. The form
+ * (which member has which type) is the schema's business, and is checked last:
+ * whatever has no problem yet and does not match gets one.
  */
 #ifndef POLICY_ORGANISATION_H
 #define POLICY_ORGANISATION_H
@@ -20,13 +21,13 @@
 void policy_organisation_load(struct policy_loader *l,
                               const struct policy_file *file);
 
-/* Does the file have the form of a policy? STATUS_OK; STATUS_INVALID: it has
- * not, and why is reported; STATUS_NO_MEMORY. Unknown keys, patterns and
- * bounds are counted in *left only: the compilers find those too and say more
- * about it. */
+/* Does the file have the form of a policy? Reports where it has not, but for
+ * places that the compilers have found something wrong with: those came after
+ * the first `errors` errors and say more about it. STATUS_OK; STATUS_NO_MEMORY;
+ * STATUS_INVALID when the form is not right. */
 enum status policy_format_check(struct policy_loader *l,
                                 const struct policy_file *file,
-                                size_t *left) MUST_CHECK;
+                                size_t errors) MUST_CHECK;
 
 /* ---- scope.c ---- */
 

@@ -2,12 +2,13 @@
  *
  * policy/parameter.c - a parameter object, compiled.
  *
- * Enforced are path parameters that fill a segment (style "simple") and query
- * parameters in style "form": one value, or an array as repeated names or
- * separated by commas. Everything else that OpenAPI knows is refused, with
- * advice. Headers and cookies are: chatgate forwards them as they are, so a
- * contract that wants them checked would be a promise not kept. Three header
- * names are the exception, because OpenAPI itself says that they are ignored.
+ * Enforced are path parameters that fill a segment (style "simple": one value,
+ * or an array separated by commas) and query parameters in style "form": one
+ * value, or an array as repeated names or separated by commas. Everything else
+ * that OpenAPI knows is refused, with advice. Headers and cookies are: chatgate
+ * forwards them as they are, so a contract that wants them checked would be a
+ * promise not kept. Three header names are the exception, because OpenAPI
+ * itself says that they are ignored.
  *
  * Whether text may become a number depends on the schema's type, so there has
  * to be one where the parameter's schema begins. References that stand alone
@@ -128,16 +129,10 @@ static bool check_types(struct policy_document *d,
             json_get(follow(d, json_get(schema_value, "items")), "type");
 
         p->is_array = true;
-        if (p->in == POLICY_IN_PATH) {
-            json_problem(problems, d->doc, schema_value,
-                         "an array in the path is not enforced: a path "
-                         "parameter is one value");
-            return false;
-        }
         if (type && type->type == JSON_STRING &&
             (text_is(type->text, "array") || text_is(type->text, "object"))) {
             json_problem(problems, d->doc, type,
-                         "a query parameter is an array of single values");
+                         "an array in a parameter is one of single values");
             return false;
         }
         return true;
@@ -235,7 +230,7 @@ static const struct policy_parameter *compile(struct policy_document *d,
     struct text name;
     bool fine;
 
-    if (!POLICY_CHECK_KEYS(l, d->doc, value, "a parameter", parameter_keys))
+    if (!POLICY_CHECK_OPENAPI(l, d->doc, value, "a parameter", parameter_keys))
         return NULL;
     name = policy_member_text(l, d->doc, value, "name");
     if (name.len == 0) {

@@ -31,7 +31,8 @@ struct reading {
 struct values {
     struct text *list;
     size_t count, size;
-    bool has_plus; /* one had a "+", which is a space */
+    bool is_query;
+    bool has_plus; /* one of a query had a "+", which is a space */
 };
 
 static void add_finding(struct reading *r, const struct policy_parameter *p,
@@ -163,10 +164,23 @@ static void add_value(struct reading *r, struct values *v, struct text raw)
         v->list = list;
         v->size = size;
     }
-    v->has_plus =
-        v->has_plus || (raw.len > 0 && memchr(raw.data, '+', raw.len));
-    v->list[v->count] = decode(r, raw, true);
+    v->has_plus = v->has_plus || (v->is_query && raw.len > 0 &&
+                                  memchr(raw.data, '+', raw.len));
+    v->list[v->count] = decode(r, raw, v->is_query);
     v->count += r->status == STATUS_OK;
+}
+
+/* A list with commas; an empty value is an empty list. */
+static void add_list(struct reading *r, struct values *v, struct text raw)
+{
+    struct text rest = raw, item;
+
+    if (raw.len == 0)
+        return;
+    while (!text_is_absent(rest) && r->status == STATUS_OK) {
+        rest = text_cut(rest, ',', &item);
+        add_value(r, v, item);
+    }
 }
 
 /* ---- the path ---- */
@@ -183,14 +197,17 @@ static void to_lower(struct text t)
 static void check_segment(struct reading *r, const struct policy_parameter *p,
                           int index, struct text segment)
 {
-    struct text text = decode(r, segment, false);
-    struct values v = {&text, 1, 1, false};
+    struct values v = {0};
 
+    if (p->is_array)
+        add_list(r, &v, segment);
+    else
+        add_value(r, &v, segment);
     if (r->status != STATUS_OK || !is_valid(r, p, &v))
         return;
     if (index == r->op->chat_parameter) {
-        to_lower(text);
-        r->out->chat = text;
+        to_lower(v.list[0]);
+        r->out->chat = v.list[0];
     }
 }
 
@@ -265,23 +282,10 @@ static bool is_ambiguous(struct reading *r, const struct policy_parameter *p,
            is_behind_semicolon(r, pair, p->name);
 }
 
-/* A list with commas; an empty value is an empty list. */
-static void add_list(struct reading *r, struct values *v, struct text raw)
-{
-    struct text rest = raw, item;
-
-    if (raw.len == 0)
-        return;
-    while (!text_is_absent(rest) && r->status == STATUS_OK) {
-        rest = text_cut(rest, ',', &item);
-        add_value(r, v, item);
-    }
-}
-
 static void check_query(struct reading *r, const struct policy_parameter *p,
                         int index, struct text query)
 {
-    struct values v = {0};
+    struct values v = {.is_query = true};
     struct text rest = query, name, value;
     size_t times = 0;
 

@@ -51,6 +51,8 @@ static void parse_file(struct compilation *c, size_t i)
         json_parse(f->bytes, f->path, 0, l->problems, &f->doc) ==
             STATUS_NO_MEMORY)
         l->no_memory = true;
+    if (f->is_contract && !f->doc)
+        l->lacks_operations = true;
 }
 
 static enum status make_version(struct compilation *c)
@@ -177,7 +179,8 @@ enum status policy_snapshot_compile(const struct policy_load *load,
                                     struct problems *problems,
                                     struct policy_snapshot **out)
 {
-    struct policy_loader l = {load, problems, snapshot_new(), false};
+    struct policy_loader l = {
+        .load = load, .problems = problems, .snap = snapshot_new()};
     struct compilation c = {.l = &l, .sources = sources};
     size_t errors = problems->errors;
     enum status s = STATUS_NO_MEMORY;

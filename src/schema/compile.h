@@ -132,6 +132,10 @@ const struct keyword *keyword_find(struct text name,
                                    enum schema_dialect dialect);
 /* Says what is wrong with each member that is no enforced keyword. */
 void keywords_check(struct compiler *c, struct build *b);
+/* Insertions, deletions, replacements and swaps of neighbours between the
+ * two, upper and lower case the same; UINT_MAX where one is longer than any
+ * keyword. */
+unsigned keyword_distance(struct text a, struct text b);
 
 /* ---- compile_scalar.c, compile_object.c, compile_array.c,
  *      compile_place.c, compile_extension.c: keywords into nodes ---- */
@@ -183,6 +187,8 @@ const struct json_value *refs_find(struct compiler *c, struct refs *r,
 /* Everything under `root` is filled and unbroken: make it ready to run. */
 void link_all(struct compiler *c, struct build *root);
 void selector_find(struct compiler *c, struct build *b, enum group g);
+/* Do the branches ask for one member each? For the message. */
+void wanted_find(struct compiler *c, struct build *b, enum group g);
 
 static inline struct build *build_of(const struct node *node)
 {

@@ -292,8 +292,14 @@ static const struct schema_format *format_of(struct compiler *c,
         return f->is_number == for_number ? f : NULL;
     if (for_number)
         return NULL; /* said already */
+    /* OpenAPI's hint to those who draw forms; it says nothing of the value. */
+    if (c->source->dialect == SCHEMA_OPENAPI && v->type == JSON_STRING &&
+        text_is(v->text, "password"))
+        return NULL;
     if (v->type == JSON_STRING)
-        compile_problem(c, b, v, "the format \"%s\" is not enforced",
+        compile_problem(c, b, v,
+                        "the format \"%s\" is not enforced: take it out, or "
+                        "say by \"pattern\" what is meant",
                         v->text.data);
     else
         compile_problem(c, b, v, "\"format\" must be a string");

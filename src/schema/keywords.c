@@ -6,6 +6,8 @@
  * there is no fourth kind. A misspelt one would otherwise be a rule that
  * nobody enforces.
  */
+#include <limits.h>
+
 #include "base/check.h"
 #include "schema/compile.h"
 
@@ -133,13 +135,13 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Insertions, deletions, replacements and swaps of neighbours between the
- * two, upper and lower case the same. Both at most SUGGEST_MAX long. */
-static unsigned edit_distance(struct text a, struct text b)
+unsigned keyword_distance(struct text a, struct text b)
 {
     unsigned d[SUGGEST_MAX + 1][SUGGEST_MAX + 1];
     size_t i, k;
 
+    if (a.len > SUGGEST_MAX || b.len > SUGGEST_MAX)
+        return UINT_MAX;
     for (i = 0; i <= a.len; i++)
         d[i][0] = (unsigned)i;
     for (k = 0; k <= b.len; k++)
@@ -165,15 +167,13 @@ static const char *keyword_near(struct text name, enum schema_dialect dialect)
     const char *found = NULL;
     size_t i;
 
-    if (name.len > SUGGEST_MAX)
-        return NULL;
     for (i = 0; i < ARRAY_LEN(keywords); i++) {
         unsigned d;
 
         if (keywords[i].use == KEYWORD_REFUSED ||
             (keywords[i].only_openapi && dialect != SCHEMA_OPENAPI))
             continue;
-        d = edit_distance(name, text_of(keywords[i].name));
+        d = keyword_distance(name, text_of(keywords[i].name));
         if (d < best) {
             best = d;
             found = keywords[i].name;
@@ -193,6 +193,9 @@ void keywords_check(struct compiler *c, struct build *b)
         const char *near;
 
         if (k && k->use != KEYWORD_REFUSED)
+            continue;
+        if (!k && dialect == SCHEMA_OPENAPI &&
+            schema_pass_foreign(c->problems, c->source->doc, b->at, m))
             continue;
         b->is_broken = true;
         near = k ? NULL : keyword_near(m->name, dialect);

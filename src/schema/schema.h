@@ -64,6 +64,15 @@ enum status schema_compile(struct schema_set *set,
                            struct problems *problems,
                            const struct schema **out) MUST_CHECK;
 
+/* Is `member`, of an OpenAPI object that does not know it, an extension of
+ * another tool ("x-...")? Then a warning says once a file that it asks nothing.
+ * False for anything else, and for what looks like an extension of chatgate's
+ * own: that is a problem of the caller's. */
+bool schema_pass_foreign(struct problems *problems,
+                         const struct json_document *doc,
+                         const struct json_value *object,
+                         const struct json_member *member);
+
 /* The types that pass the schema's own "type" keyword, as bits
  * (1u << enum json_type; integers count as JSON_NUMBER). For parameters. */
 unsigned schema_types(const struct schema *s);

@@ -12,6 +12,7 @@
     FIXTURE_CONTRACT("\"/a\": {\"get\": {\"operationId\": \"a\"" more "}}")
 #define POST_A(more)                                                           \
     FIXTURE_CONTRACT("\"/a\": {\"post\": {\"operationId\": \"a\"" more "}}")
+#define BODY_A(body) POST_A(", \"requestBody\": " body)
 /* A document with other keys beside "paths". */
 #define DOCUMENT(keys) "{\"openapi\": \"3.1.0\", \"paths\": {}, " keys "}"
 
@@ -65,7 +66,7 @@ START_TEST(what_is_no_contract_is_said)
         {DOCUMENT("\"path\": {}"), "/path: a contract has no such key, and "
                                    "chatgate could not enforce it; did you "
                                    "mean \"paths\"?"},
-        {DOCUMENT("\"x-internal\": 1"), "/x-internal: a contract has no such"},
+        {DOCUMENT("\"X-Internal\": 1"), "/X-Internal: a contract has no such"},
         {DOCUMENT("\"x-chatgat\": 1"), "did you mean \"x-chatgate\"?"},
         {DOCUMENT("\"definitions\": {}"),
          "/definitions: OpenAPI 3.1 has schemas at"},
@@ -108,8 +109,6 @@ START_TEST(paths_that_cannot_be_matched_are_said)
          "/paths/~1a/servers: chatgate forwards every path to upstream.url"},
         {FIXTURE_CONTRACT("\"/a\": {\"parameters\": {}}"),
          "/paths/~1a/parameters: must be an array"},
-        {FIXTURE_CONTRACT("\"x-extension\": {}"),
-         "/paths/x-extension: a path must begin"},
         {FIXTURE_CONTRACT("\"/a\": {\"$ref\": \"other.json\"}"),
          "/paths/~1a/$ref: leads elsewhere: only references to "
          "#/components/pathItems/"},
@@ -141,8 +140,8 @@ START_TEST(operations_say_what_they_lack)
          "/paths/~1a/post/operationId: \"a\" is already the operation GET /a "
          "of "},
         {GET_A(", \"operationid\": 1"), "did you mean \"operationId\"?"},
-        {GET_A(", \"x-codeSamples\": []"),
-         "/paths/~1a/get/x-codeSamples: an operation has no such key"},
+        {GET_A(", \"x-parts\": {}"),
+         "/paths/~1a/get/x-parts: an operation has no such key"},
         {GET_A(", \"servers\": []"), "take \"servers\" out of the operation"},
         {GET_A(", \"requestBody\": {}"),
          "/paths/~1a/get/requestBody: a GET request carries no body"},
@@ -154,6 +153,73 @@ START_TEST(operations_say_what_they_lack)
     };
 
     fixture_check_bad(bad, ARRAY_LEN(bad));
+}
+END_TEST
+
+/* Few documents in the field are without; all of them were refused. */
+START_TEST(extensions_of_other_tools_are_told_and_let_through)
+{
+    static const struct fixture_bad told[] = {
+        {DOCUMENT("\"x-tagGroups\": []"),
+         "api.json:1:35: warning: /x-tagGroups: \"x-tagGroups\" is another "
+         "tool's extension: it asks nothing of requests"},
+        {DOCUMENT("\"components\": {\"x-any\": 1}"), "/components/x-any: "},
+        {FIXTURE_CONTRACT("\"x-extension\": {}"), "/paths/x-extension: "},
+        {FIXTURE_CONTRACT("\"/a\": {\"x-group\": 1}"), "/paths/~1a/x-group: "},
+        {GET_A(", \"x-codeSamples\": []"), "/get/x-codeSamples: "},
+        {GET_A(", \"parameters\": [{\"name\": \"q\", \"in\": \"query\", "
+               "\"x-example\": 1, \"schema\": {\"type\": \"string\", "
+               "\"x-go-name\": \"Q\"}}]"),
+         "/parameters/0/schema/x-go-name: "},
+        {BODY_A("{\"x-name\": 1, \"content\": {\"application/json\": "
+                "{\"x-hint\": 1, \"schema\": {\"x-enum-varnames\": []}}}}"),
+         "/schema/x-enum-varnames: "},
+    };
+
+    fixture_open();
+    for (size_t i = 0; i < ARRAY_LEN(told); i++)
+        fixture_expect_warning(told[i].contract, NULL, told[i].says);
+    /* Once a file: a generator writes them everywhere. */
+    fixture_expect_warning(FIXTURE_CONTRACT("\"/a\": {\"x-n\": 1}, \"/b\": "
+                                            "{\"x-n\": 1}"),
+                           NULL, "/paths/~1a/x-n: ");
+    ck_assert_ptr_null(strstr(fixture_said(), "/paths/~1b/x-n: "));
+    fixture_close();
+}
+END_TEST
+
+START_TEST(own_extensions_misspelt_are_refused)
+{
+    static const struct fixture_bad bad[] = {
+        {DOCUMENT("\"x-parts\": {}"), "/x-parts: a contract has no such key"},
+        {GET_A(", \"x-chat-gate\": {}"), "did you mean \"x-chatgate\"?"},
+        {GET_A(", \"x-chatgate\": {\"x-more\": 1}"), "/x-more: "},
+        {BODY_A("{\"content\": {\"application/json\": {\"schema\": "
+                "{\"x-part\": {}}}}}"),
+         "/x-part: unknown keyword \"x-part\", did you mean \"x-parts\"?"},
+        {BODY_A("{\"content\": {\"application/json\": {\"schema\": "
+                "{\"x-decoratoins\": {}}}}}"),
+         "did you mean \"x-decorations\"?"},
+        {BODY_A("{\"content\": {\"application/json\": {\"schema\": "
+                "{\"x-chatgate\": {}}}}}"),
+         "/schema/x-chatgate: unknown keyword"},
+    };
+
+    fixture_check_bad(bad, ARRAY_LEN(bad));
+}
+END_TEST
+
+START_TEST(the_format_of_passwords_is_a_hint)
+{
+    fixture_open();
+    fixture_expect_fine(BODY_A("{\"content\": {\"application/json\": "
+                               "{\"schema\": {\"format\": \"password\"}}}}"),
+                        NULL);
+    fixture_expect_problem(BODY_A("{\"content\": {\"application/json\": "
+                                  "{\"schema\": {\"format\": \"byte\"}}}}"),
+                           NULL,
+                           "/format: the format \"byte\" is not enforced");
+    fixture_close();
 }
 END_TEST
 
@@ -296,4 +362,7 @@ UNIT_MAIN("contract", an_operation_without_an_id_is_named_by_its_path,
           documentation_is_let_through, what_is_no_contract_is_said,
           paths_that_cannot_be_matched_are_said, operations_say_what_they_lack,
           bodies_that_are_no_json_are_refused,
+          extensions_of_other_tools_are_told_and_let_through,
+          own_extensions_misspelt_are_refused,
+          the_format_of_passwords_is_a_hint,
           operations_come_in_the_order_of_the_document)

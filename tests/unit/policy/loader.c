@@ -20,7 +20,8 @@ static const struct policy_key keys[] = {
 static void expect(const char *json, size_t count, const char *says)
 {
     struct problems problems, syntax;
-    struct policy_loader l = {&load, &problems, &snap, false};
+    struct policy_loader l = {
+        .load = &load, .problems = &problems, .snap = &snap};
     struct json_document *doc = NULL;
 
     problems_init(&problems);
@@ -28,7 +29,7 @@ static void expect(const char *json, size_t count, const char *says)
     arena_init(&snap.arena, 1 << 20);
     ck_assert_int_eq(json_parse(text_of(json), "t.json", 0, &syntax, &doc),
                      STATUS_OK);
-    policy_check_keys(&l, doc, doc->root, "an operation", keys, 4);
+    policy_check_keys(&l, doc, doc->root, "an operation", keys, 4, false);
     ck_assert_uint_eq(problems.errors, count);
     if (count > 0)
         ck_assert_msg(strstr(problems.list[0].message, says) != NULL, "%s",

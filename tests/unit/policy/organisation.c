@@ -137,6 +137,71 @@ START_TEST(another_form_is_refused_at_its_place)
 }
 END_TEST
 
+/* A wrong form hid everything else until it was mended. */
+START_TEST(every_problem_is_told_at_once)
+{
+    static const char *const says[] = {
+        "org.policy.json:1:10: /name: a policy's name is",
+        "org.policy.json:1:23: /mode: must be \"enforce\" or \"shadow\"",
+        "/applies/operations/0: no contract has an operation \"craete\"",
+        "/applies/consumers: must be an array",
+        "/body/properties/a/minLenght: unknown keyword",
+        "/limits/0: lacks the member \"capacity\"",
+        "/limits/0: lacks the member \"refill\"",
+        "/limits/0/per: must be an array",
+        "/limits/1: must be an object",
+        "/limits/2/name: the policy has two limits named \"l\"",
+        "/limits/2/capacity: a capacity is",
+        "/limits/2/cost/pong: no contract has an operation \"pong\"",
+        "/limits/2/overrides: must be an object",
+    };
+
+    fixture_open();
+    for (size_t i = 0; i < ARRAY_LEN(says); i++)
+        fixture_expect_problem(
+            API,
+            "{\"name\": \"P\", \"mode\": \"dry\", \"applies\": "
+            "{\"operations\": [\"craete\"], \"consumers\": \"x\"}, "
+            "\"body\": {\"properties\": {\"a\": {\"minLenght\": 1}}}, "
+            "\"limits\": [{\"name\": \"l\", \"per\": \"sender\"}, 7, "
+            "{\"name\": \"l\", \"capacity\": 0, \"refill\": \"1/s\", "
+            "\"cost\": {\"pong\": 1}, \"overrides\": []}]}",
+            says[i]);
+    fixture_close();
+}
+END_TEST
+
+START_TEST(more_than_is_told_is_said_to_be_more)
+{
+    fixture_open();
+    fixture_expect_problem(
+        API,
+        "{\"name\": \"p\", \"limits\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, "
+        "12, 13, 14, 15, 16, 17]}",
+        "org.policy.json:1:1: has more places where the form is wrong");
+    ck_assert_ptr_nonnull(strstr(fixture_said(), "/limits/15: "));
+    fixture_close();
+}
+END_TEST
+
+/* A contract that is no JSON made every policy look wrong. */
+START_TEST(a_contract_that_cannot_be_read_is_not_the_policys_fault)
+{
+    static const char policy[] =
+        "{\"name\": \"p\", \"applies\": {\"operations\": [\"x\"]}, "
+        "\"limits\": [{\"name\": \"l\", \"capacity\": 1, \"refill\": "
+        "\"1/s\", \"cost\": {\"x\": 1}}]}";
+
+    fixture_open();
+    fixture_expect_problem("{\"openapi\": ", policy, "api.json:1:");
+    ck_assert_ptr_null(strstr(fixture_said(), "org.policy.json"));
+    fixture_expect_problem(FIXTURE_CONTRACT("\"/a/x{y}\": {}"), policy,
+                           "api.json:2:");
+    ck_assert_ptr_null(strstr(fixture_said(), "org.policy.json"));
+    fixture_close();
+}
+END_TEST
+
 START_TEST(names_are_plain_and_differ)
 {
     static const struct row rows[] = {
@@ -224,6 +289,9 @@ END_TEST
 
 UNIT_MAIN("organisation", policies_that_are_fine_say_nothing,
           unknown_keys_are_refused_with_a_hint,
-          another_form_is_refused_at_its_place, names_are_plain_and_differ,
+          another_form_is_refused_at_its_place, every_problem_is_told_at_once,
+          more_than_is_told_is_said_to_be_more,
+          a_contract_that_cannot_be_read_is_not_the_policys_fault,
+          names_are_plain_and_differ,
           bodies_that_cannot_be_enforced_are_refused,
           policies_that_never_apply_are_warned_of)

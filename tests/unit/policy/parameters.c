@@ -203,6 +203,37 @@ END_TEST
 
 /* A sender that chatgate does not see and the upstream does would be a way
  * around every limit and permission. */
+START_TEST(arrays_in_the_path_have_commas)
+{
+    static const struct row rows[] = {
+        {"1", ""},
+        {"1,2,3", ""},
+        {"1,2,3,4", "{ids} path.maxItems\n"},
+        {"1,1", "{ids} path.uniqueItems\n"},
+        {"1,x", "{ids} path.type\n"},
+        {"1,", "{ids} path.type\n"},
+        {"1,,1", "{ids} path.type\n{ids} path.uniqueItems\n"},
+        {"1%2C2", "{ids} path.type\n"}, /* one value with a comma in it */
+        {"1+2", "{ids} path.type\n"},
+    };
+
+    fixture_open();
+    fixture_write(
+        "api.json",
+        FIXTURE_CONTRACT(
+            "\"/a/{ids}\": {\"get\": {\"operationId\": \"a\", "
+            "\"parameters\": [{\"name\": \"ids\", \"in\": \"path\", "
+            "\"required\": true, \"style\": \"simple\", \"schema\": "
+            "{\"type\": \"array\", \"maxItems\": 3, \"uniqueItems\": true, "
+            "\"items\": {\"type\": \"integer\"}}}]}}"));
+    ck_assert_msg(fixture_load(&snap) == STATUS_OK, "%s", fixture_said());
+    schema_limits_default(&limits);
+    arena_init(&arena, 1 << 20);
+    check_rows("/a/", rows, ARRAY_LEN(rows));
+    close_all();
+}
+END_TEST
+
 START_TEST(what_could_be_read_otherwise_is_refused)
 {
     static const struct row rows[] = {
@@ -355,7 +386,8 @@ START_TEST(findings_are_bounded)
 END_TEST
 
 UNIT_MAIN("parameters", queries_are_read_as_forms, numbers_are_json_literals,
-          arrays_repeat_or_have_commas, what_could_be_read_otherwise_is_refused,
+          arrays_repeat_or_have_commas, arrays_in_the_path_have_commas,
+          what_could_be_read_otherwise_is_refused,
           segments_of_the_path_are_decoded, the_sender_comes_from_the_query,
           the_chat_is_in_lower_case, pages_are_bounded,
           the_end_of_memory_is_told, findings_are_bounded)
