@@ -5,6 +5,9 @@
  * Scalars when they come, arrays and objects when they end. A value of the
  * wrong type gets that said and nothing else: a "must be one of" beside it
  * would tell nobody more.
+ *
+ * A message tells what stands there by its type and length, never by its
+ * text: messages end up in logs, and texts are people's letters.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -121,12 +124,41 @@ static void check_length(struct schema_run *run, const struct node_string *c,
     /* A character has 1 to 4 bytes, so most texts need no counting. */
     if (s->text.len < c->min * 4 && (uint64_t)code_points(s) < c->min)
         violate(run, to, depth, "minLength",
-                "has %" PRId64 " characters, fewer than %" PRIu64,
-                code_points(s), c->min);
+                "has %" PRId64 " character%s, fewer than %" PRIu64,
+                code_points(s), code_points(s) == 1 ? "" : "s", c->min);
     if (s->text.len > c->max && (uint64_t)code_points(s) > c->max)
         violate(run, to, depth, "maxLength",
-                "has %" PRId64 " characters, more than %" PRIu64,
-                code_points(s), c->max);
+                "has %" PRId64 " character%s, more than %" PRIu64,
+                code_points(s), code_points(s) == 1 ? "" : "s", c->max);
+}
+
+/* "a string of 3 characters", to follow on "must be ..., not ". */
+#define OFFENDER_SIZE 64
+static const char *offender(struct scalar *s, char *out)
+{
+    int64_t points;
+
+    if (s->type == JSON_BOOL)
+        return s->boolean ? "true" : "false";
+    if (s->type != JSON_STRING)
+        return type_phrases[s->type];
+    points = code_points(s);
+    snprintf(out, OFFENDER_SIZE, "a string of %" PRId64 " character%s", points,
+             points == 1 ? "" : "s");
+    return out;
+}
+
+/* The value is none of `values`. */
+static void violate_values(struct schema_run *run, struct inst *to,
+                           struct scalar *s, uint32_t depth, const char *rule,
+                           const struct node_values *values)
+{
+    char text[OFFENDER_SIZE];
+
+    violate(run, to, depth, rule, "%s, not %s", values->must_be,
+            s->type == JSON_NUMBER && values->number_count > 0
+                ? "another number"
+                : offender(s, text));
 }
 
 bool pattern_holds(struct schema_run *run, const struct pattern *p,
@@ -151,14 +183,17 @@ bool pattern_holds(struct schema_run *run, const struct pattern *p,
 static void check_string(struct schema_run *run, const struct node_string *c,
                          struct inst *to, struct scalar *s, uint32_t depth)
 {
+    char text[OFFENDER_SIZE];
+
     check_length(run, c, to, s, depth);
     if (c->pattern && !pattern_holds(run, c->pattern, s->text, depth) &&
         run->status == STATUS_OK)
         violate(run, to, depth, "pattern",
-                "is a string that does not match the pattern %.*s",
+                "is %s that does not match the pattern %.*s", offender(s, text),
                 TEXT_ARG(pattern_source(c->pattern)));
     if (c->format && !c->format->matches(s->text))
-        violate(run, to, depth, "format", "must be %s", c->format->expected);
+        violate(run, to, depth, "format", "must be %s, not %s",
+                c->format->expected, offender(s, text));
 }
 
 /* ---- numbers ---- */
@@ -192,8 +227,8 @@ static void check_number(struct schema_run *run, const struct node_number *c,
                     c->bounds[i].text);
     }
     if (c->has_multiple && !number_is_multiple(scalar_number(s), &c->multiple))
-        violate(run, to, depth, "multipleOf", "must be a multiple of %s",
-                c->multiple_text);
+        violate(run, to, depth, "multipleOf",
+                "must be a number that is a multiple of %s", c->multiple_text);
     if (c->format && !c->format->matches(s->text))
         violate(run, to, depth, "format", "must be %s", c->format->expected);
 }
@@ -210,9 +245,9 @@ void check_scalar(struct schema_run *run, const struct node *node,
         return;
     }
     if (node->enumerated && !values_have(node->enumerated, s))
-        violate_text(run, to, depth, "enum", node->enumerated->must_be);
+        violate_values(run, to, s, depth, "enum", node->enumerated);
     if (node->constant && !values_have(node->constant, s))
-        violate_text(run, to, depth, "const", node->constant->must_be);
+        violate_values(run, to, s, depth, "const", node->constant);
     if (node->excluded && values_have(node->excluded, s))
         violate_text(run, to, depth, "not",
                      "is one of the values that are not allowed");
@@ -235,7 +270,7 @@ static bool composites_have(const struct node_values *v, struct text canonical)
 }
 
 void check_composite(struct schema_run *run, struct inst *inst,
-                     struct text canonical, uint32_t depth)
+                     enum json_type type, struct text canonical, uint32_t depth)
 {
     const struct node_values *sets[] = {inst->node->enumerated,
                                         inst->node->constant};
@@ -249,7 +284,10 @@ void check_composite(struct schema_run *run, struct inst *inst,
             violate(run, inst, depth, rules[i],
                     "is too large to be compared; it %s", sets[i]->must_be);
         else if (!composites_have(sets[i], canonical))
-            violate_text(run, inst, depth, rules[i], sets[i]->must_be);
+            violate(run, inst, depth, rules[i], "%s, not %s", sets[i]->must_be,
+                    sets[i]->composite_count == 0 ? type_phrases[type]
+                    : type == JSON_OBJECT         ? "another object"
+                                                  : "another array");
     }
 }
 
@@ -303,8 +341,8 @@ void check_object_end(struct schema_run *run, struct inst *inst,
         check_dependents(run, inst, depth);
     if (f->count < o->min)
         violate(run, inst, depth, "minProperties",
-                "has %" PRIu64 " members, fewer than %" PRIu64, f->count,
-                o->min);
+                "has %" PRIu64 " member%s, fewer than %" PRIu64, f->count,
+                f->count == 1 ? "" : "s", o->min);
 }
 
 void check_array_end(struct schema_run *run, struct inst *inst,
@@ -314,18 +352,20 @@ void check_array_end(struct schema_run *run, struct inst *inst,
 
     if (f->count < a->min)
         violate(run, inst, depth, "minItems",
-                "has %" PRIu64 " items, fewer than %" PRIu64, f->count, a->min);
+                "has %" PRIu64 " item%s, fewer than %" PRIu64, f->count,
+                f->count == 1 ? "" : "s", a->min);
     if (!a->has_contains)
         return;
     if (inst->contains < a->min_contains)
-        violate(run, inst, depth,
-                a->min_contains == 1 ? "contains" : "minContains",
-                "has %" PRIu64 " items of the kind that it must contain, "
-                "fewer than %" PRIu64,
-                inst->contains, a->min_contains);
+        violate(
+            run, inst, depth, a->min_contains == 1 ? "contains" : "minContains",
+            "has %" PRIu64 " item%s of the kind that it must contain, "
+            "fewer than %" PRIu64,
+            inst->contains, inst->contains == 1 ? "" : "s", a->min_contains);
     else if (inst->contains > a->max_contains)
         violate(run, inst, depth, "maxContains",
-                "has %" PRIu64 " items of the kind that it must contain, "
+                "has %" PRIu64 " item%s of the kind that it must contain, "
                 "more than %" PRIu64,
-                inst->contains, a->max_contains);
+                inst->contains, inst->contains == 1 ? "" : "s",
+                a->max_contains);
 }

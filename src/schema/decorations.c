@@ -153,7 +153,8 @@ void decoration_end(struct schema_run *run, struct inst *inst,
     if (s->range_is_wrong) {
         snprintf(suffix, sizeof(suffix), "/%s", d->range_pointer);
         violate_below(run, inst, depth, suffix, "decorations.range",
-                      "must be two integers, a start and an end above it");
+                      "must be two integers: a start of 0 or more, and an end "
+                      "above it");
         return;
     }
     if (s->items > DECORATIONS_MAX) {
@@ -198,7 +199,7 @@ static void check_lengths(struct schema_run *run, struct inst *inst,
         snprintf(suffix, sizeof(suffix), "/%s/%u/%s", d->list_pointer,
                  (unsigned)s->ranges[i].place, d->range_pointer);
         violate_below(run, inst, depth, suffix, "decorations.range",
-                      "ends behind the text, which has %" PRIu64
+                      "ends past the text, which has %" PRIu64
                       " UTF-16 code units",
                       s->text_units);
     }

@@ -343,7 +343,8 @@ static void insts_end(struct schema_run *run, struct frame *f,
         else if (!f->is_object && node->array)
             check_array_end(run, inst, f, depth);
         if ((node->enumerated || node->constant) && (node->types & bits))
-            check_composite(run, inst, canonical, depth);
+            check_composite(run, inst, f->is_object ? JSON_OBJECT : JSON_ARRAY,
+                            canonical, depth);
         if (node->has_hooks)
             hooks_end(run, f, inst, depth);
     }

@@ -287,6 +287,8 @@ void link_all(struct compiler *c, struct build *root)
         link_combo(c, l.items[i]);
         selector_find(c, l.items[i], GROUP_ANY);
         selector_find(c, l.items[i], GROUP_ONE);
+        wanted_find(c, l.items[i], GROUP_ANY);
+        wanted_find(c, l.items[i], GROUP_ONE);
     }
     for (i = 0; i < l.count && c->status == STATUS_OK; i++) {
         if (l.items[i]->is_linked)

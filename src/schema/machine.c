@@ -14,6 +14,17 @@
 
 /* ---- a child of the top frame ---- */
 
+static void violate_max(struct schema_run *run, struct inst *inst,
+                        const char *rule, const char *noun, uint64_t max)
+{
+    if (max == 0)
+        violate(run, inst, run->depth - 1, rule,
+                "must be empty, without any %s", noun);
+    else
+        violate(run, inst, run->depth - 1, rule, "has more than %llu %s%s",
+                (unsigned long long)max, noun, max == 1 ? "" : "s");
+}
+
 /* One more than some inst allows: known now, not at the end. */
 static void check_max(struct schema_run *run, struct frame *f)
 {
@@ -26,13 +37,9 @@ static void check_max(struct schema_run *run, struct frame *f)
         if (!inst_is_at_work(inst))
             continue;
         if (f->is_object && n->object && f->count == n->object->max + 1)
-            violate(run, inst, run->depth - 1, "maxProperties",
-                    "has more than %llu members",
-                    (unsigned long long)n->object->max);
+            violate_max(run, inst, "maxProperties", "member", n->object->max);
         if (!f->is_object && n->array && f->count == n->array->max + 1)
-            violate(run, inst, run->depth - 1, "maxItems",
-                    "has more than %llu items",
-                    (unsigned long long)n->array->max);
+            violate_max(run, inst, "maxItems", "item", n->array->max);
     }
 }
 

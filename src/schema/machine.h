@@ -351,7 +351,8 @@ void check_array_end(struct schema_run *run, struct inst *inst,
 /* "enum" and "const" of a whole array or object; `canonical` is absent when
  * it was too large to keep. */
 void check_composite(struct schema_run *run, struct inst *inst,
-                     struct text canonical, uint32_t depth);
+                     enum json_type type, struct text canonical,
+                     uint32_t depth);
 /* A number may be an integer too. */
 void scalar_type_number(struct scalar *s);
 static inline void scalar_init(struct scalar *s, enum json_type type,

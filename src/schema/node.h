@@ -207,6 +207,9 @@ struct combo {
     uint32_t count;
     uint32_t begin[PLACE_KINDS + 1]; /* kind k: begin[k] .. begin[k + 1] */
     const struct selector *selector[GROUPS]; /* or NULL */
+    /* Where each branch asks for one member and for nothing else, for
+     * messages: "\"url\" and \"attachment_id\""; or NULL. */
+    const char *wanted[GROUPS];
 };
 
 struct closure_entry {

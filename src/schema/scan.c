@@ -573,8 +573,8 @@ static enum status scan_between(struct scan *s, struct piece *p)
         return begin_scalar(s, p);
     default:
         return scan_misfit(s, p,
-                           "a byte stands where none of JSON's tokens "
-                           "begins with it");
+                           "nothing in JSON begins with the byte that "
+                           "stands here");
     }
 }
 
@@ -650,7 +650,8 @@ enum status scan_finish(struct scan *s)
     if (s->stopped != STATUS_OK)
         return s->stopped;
     if (!s->has_token)
-        return scan_fail(s, &p, "json.empty", "the text holds no JSON value");
+        return scan_fail(s, &p, "json.empty",
+                         "a JSON value is expected, and there is none");
     if (s->state == BETWEEN)
         return STATUS_OK;
     if (is_whole(s))

@@ -240,14 +240,42 @@ static void map_branches(struct compiler *c, struct build *b, enum group g,
     }
 }
 
-/* ---- both ---- */
+/* ---- lists for messages ---- */
 
-/* `"text", "media"` in the order of the branches. */
+/* One more of `count` in a list: `"text", "media" or "link"`. */
+static enum status list_append(struct buffer *to, struct text name,
+                               uint32_t shown, uint32_t count,
+                               const char *conjunction)
+{
+    const char *before = shown == 0 ? "" : ", ";
+
+    if (shown > 0 && shown + 1 == count)
+        before = conjunction;
+    return buffer_printf(to, "%s\"%.*s\"", before, TEXT_ARG(name));
+}
+
+/* The text goes to the arena. NULL when out of memory. */
+static char *list_end(struct compiler *c, struct buffer *text, uint32_t shown,
+                      uint32_t count, enum status status)
+{
+    char *copy = NULL;
+
+    if (status == STATUS_OK && shown < count)
+        status = buffer_printf(text, " or one of %u more",
+                               (unsigned)(count - shown));
+    if (status == STATUS_OK)
+        copy = compile_strdup(c, buffer_text(text));
+    else
+        c->status = STATUS_NO_MEMORY;
+    buffer_release(text);
+    return copy;
+}
+
+/* Values in the order of the branches. */
 static char *values_joined(struct compiler *c, const struct selector *s,
                            uint32_t branches)
 {
     struct buffer text;
-    char *copy = NULL;
     uint32_t i, k, shown = 0;
     enum status status = STATUS_OK;
 
@@ -259,21 +287,62 @@ static char *values_joined(struct compiler *c, const struct selector *s,
 
             if (!v || v->branch != k || text.len > JOINED_MAX)
                 continue;
-            status = buffer_printf(&text, "%s\"%.*s\"", shown ? ", " : "",
-                                   TEXT_ARG(v->name.text));
+            status = list_append(&text, v->name.text, shown, s->values.count,
+                                 " or ");
             shown++;
         }
     }
-    if (status == STATUS_OK && shown < s->values.count)
-        status = buffer_printf(&text, " or one of %u more",
-                               (unsigned)(s->values.count - shown));
-    if (status == STATUS_OK)
-        copy = compile_strdup(c, buffer_text(&text));
-    else
-        c->status = STATUS_NO_MEMORY;
-    buffer_release(&text);
-    return copy;
+    return list_end(c, &text, shown, s->values.count, status);
 }
+
+/* ---- branches that want one member each ---- */
+
+/* The member that `branch` asks for, if it asks for nothing else. */
+static const struct json_value *wanted_by(const struct compiler *c,
+                                          const struct json_value *branch)
+{
+    const struct json_value *required = json_get(branch, "required");
+    size_t i;
+
+    if (!required || required->type != JSON_ARRAY || required->count != 1 ||
+        required->items[0]->type != JSON_STRING)
+        return NULL;
+    for (i = 0; i < branch->count; i++) {
+        const struct keyword *k =
+            keyword_find(branch->members[i].name, c->source->dialect);
+
+        if (branch->members[i].value != required &&
+            (!k || k->use != KEYWORD_ANNOTATES))
+            return NULL;
+    }
+    return required->items[0];
+}
+
+void wanted_find(struct compiler *c, struct build *b, enum group g)
+{
+    const struct json_value *branches = json_get(b->at, group_names[g]);
+    const struct json_value *name;
+    enum status status = STATUS_OK;
+    struct buffer text;
+    uint32_t i;
+
+    if (!branches || branches->type != JSON_ARRAY || branches->count < 2)
+        return;
+    buffer_init(&text, 64 * 1024);
+    for (i = 0; i < branches->count && status == STATUS_OK; i++) {
+        name = wanted_by(c, branches->items[i]);
+        if (!name || text.len > JOINED_MAX) {
+            buffer_release(&text);
+            return;
+        }
+        status = list_append(&text, name->text, i, (uint32_t)branches->count,
+                             " and ");
+    }
+    ((struct combo *)(uintptr_t)b->node.combo)->wanted[g] =
+        list_end(c, &text, i, (uint32_t)branches->count, status);
+}
+
+/* ---- both ---- */
 
 void selector_find(struct compiler *c, struct build *b, enum group g)
 {

@@ -293,20 +293,28 @@ static void promote(struct schema_run *run, struct inst *child,
 }
 
 static void violate_group(struct schema_run *run, struct inst *inst,
-                          enum group g, uint32_t passed, uint32_t depth)
+                          enum group g, uint32_t passed, bool is_object,
+                          uint32_t depth)
 {
     const struct selector *selector = inst->node->combo->selector[g];
+    const char *wanted = inst->node->combo->wanted[g];
     const char *rule = place_rules[group_place[g]];
 
-    if (passed > 1)
+    if (wanted && is_object && passed == 0)
+        violate(run, inst, depth, rule, "must have %s of %s, and has none",
+                g == GROUP_ONE ? "exactly one" : "at least one", wanted);
+    else if (wanted && is_object)
+        violate(run, inst, depth, rule, "must have exactly one of %s, not %u",
+                wanted, (unsigned)passed);
+    else if (passed > 1)
         violate(run, inst, depth, rule,
                 "matches %u of the alternatives, of which exactly one is "
                 "allowed",
                 (unsigned)passed);
     else if (selector && inst->selected[g] < 0)
         violate(run, inst, depth, rule,
-                "matches none of the alternatives: its member \"%s\" must be "
-                "%s",
+                "matches none of the alternatives: it must be an object whose "
+                "member \"%s\" is %s",
                 selector->member.data, selector->expected);
     else
         violate_text(run, inst, depth, rule,
@@ -314,7 +322,7 @@ static void violate_group(struct schema_run *run, struct inst *inst,
 }
 
 static void resolve_group(struct schema_run *run, struct inst *inst,
-                          enum group g, uint32_t depth)
+                          enum group g, bool is_object, uint32_t depth)
 {
     const struct combo *c = inst->node->combo;
     uint32_t begin = c->begin[group_place[g]];
@@ -339,11 +347,11 @@ static void resolve_group(struct schema_run *run, struct inst *inst,
         promote(run, child_at(inst, begin + (uint32_t)inst->selected[g]), inst);
         return;
     }
-    violate_group(run, inst, g, passed, depth);
+    violate_group(run, inst, g, passed, is_object, depth);
 }
 
 static void resolve_inst(struct schema_run *run, struct inst *inst,
-                         uint32_t depth)
+                         bool is_object, uint32_t depth)
 {
     const struct combo *c = inst->node->combo;
     struct inst *child;
@@ -354,8 +362,8 @@ static void resolve_inst(struct schema_run *run, struct inst *inst,
         if (child->failed)
             hold_move(run, child, inst);
     }
-    resolve_group(run, inst, GROUP_ANY, depth);
-    resolve_group(run, inst, GROUP_ONE, depth);
+    resolve_group(run, inst, GROUP_ANY, is_object, depth);
+    resolve_group(run, inst, GROUP_ONE, is_object, depth);
     for (i = c->begin[PLACE_NOT]; i < c->begin[PLACE_NOT + 1]; i++)
         if (passes(child_at(inst, i)))
             violate_text(run, inst, depth, "not",
@@ -388,7 +396,7 @@ void unit_resolve(struct schema_run *run, struct frame *f, struct inst *root,
         if (!inst_is_at_work(inst))
             continue;
         if (inst->node->combo)
-            resolve_inst(run, inst, depth);
+            resolve_inst(run, inst, f && f->is_object, depth);
         if (inst->extra && inst->extra->unevaluated)
             unevaluated_end(run, f, inst);
     }

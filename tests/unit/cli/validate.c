@@ -116,6 +116,36 @@ START_TEST(a_policy_counts_for_its_senders)
 }
 END_TEST
 
+static unsigned count_of(const char *what)
+{
+    unsigned n = 0;
+
+    for (const char *at = got.out; (at = strstr(at, what)) != NULL; at++)
+        n++;
+    return n;
+}
+
+/* The gateway tells 16, enforced ones first; so does this, which told 16 for
+ * each policy. */
+START_TEST(sixteen_violations_are_told)
+{
+    static const char body[] =
+        "{\"from\":\"+14155550100\",\"to\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,"
+        "15,16,17],\"message\":{\"effect\":{\"name\":\"invisible\"},"
+        "\"parts\":[{\"type\":\"link\",\"value\":\"https://a.example/\"}]}}";
+
+    command_open();
+    VALIDATE(body, "--operation", "createChat", "--policies", POLICIES,
+             "--format", "json");
+    ck_assert_uint_eq(count_of("\"rule\":"), 16);
+    ck_assert_uint_eq(count_of("\"mode\":\"enforce\""), 16);
+    VALIDATE(body, "--operation", "createChat", "--policies", POLICIES);
+    ck_assert_uint_eq(count_of("\n"), 16);
+    ck_assert_int_eq(got.status, 1);
+    command_close();
+}
+END_TEST
+
 START_TEST(lines_get_an_answer_each)
 {
     command_open();
@@ -262,6 +292,7 @@ END_TEST
 
 UNIT_MAIN("validate", a_body_is_told_its_verdict, json_has_one_object,
           a_shadow_is_listed_and_lets_through, a_policy_counts_for_its_senders,
-          lines_get_an_answer_each, a_line_may_be_longer_than_a_piece,
-          a_schema_does_as_well, what_cannot_be_told_is_told,
-          wrong_usage_is_told, the_environment_names_policies)
+          sixteen_violations_are_told, lines_get_an_answer_each,
+          a_line_may_be_longer_than_a_piece, a_schema_does_as_well,
+          what_cannot_be_told_is_told, wrong_usage_is_told,
+          the_environment_names_policies)
