@@ -55,7 +55,13 @@ enum http_refusal content_check(struct exchange *x)
                    ? HTTP_REFUSAL_LENGTH_REQUIRED
                    : HTTP_REFUSAL_NONE;
     }
-    if (http_request_header_count(x->req, "content-type") != 1 ||
+    size_t types = http_request_header_count(x->req, "content-type");
+    /* Chunks may hold nothing, and nothing needs no type. */
+    x->is_type_due = types == 0 && http_request_length(x->req) < 0 &&
+                     op->body != POLICY_BODY_REQUIRED;
+    if (x->is_type_due)
+        return HTTP_REFUSAL_NONE;
+    if (types != 1 ||
         !is_json_type(http_request_header(x->req, "content-type")))
         return HTTP_REFUSAL_CONTENT_TYPE;
     return HTTP_REFUSAL_NONE;

@@ -222,7 +222,7 @@ static void *exchange_begin(void *server_arg, struct http_request *req)
         return NULL;
     enum http_refusal refusal = http_request_refusal(req);
     if (refusal != HTTP_REFUSAL_NONE) {
-        w->metrics.malformed++;
+        w->metrics.malformed += refusal != HTTP_REFUSAL_BUSY;
         x->is_body_over = true;
     }
     if (identify_request(x) != STATUS_OK)
@@ -246,6 +246,10 @@ static void exchange_body(void *arg, const char *data, size_t len)
         return;
     x->bytes_in += (int64_t)len;
     x->worker->metrics.bytes_in += len;
+    if (x->is_type_due) {
+        exchange_refuse(x, HTTP_REFUSAL_CONTENT_TYPE, NULL);
+        return;
+    }
     if (x->run != NULL) {
         enum status s = schema_run_feed(x->run, data, len);
         intake_account_run(x);
@@ -353,6 +357,9 @@ static void on_sender_told(struct exchange *x)
         break;
     case 404:
         exchange_refuse(x, HTTP_REFUSAL_SENDER_NO_CHAT, NULL);
+        break;
+    case 429:
+        exchange_refuse(x, HTTP_REFUSAL_SENDER_LOOKUP_LIMITED, NULL);
         break;
     default:
         sender_settled(x);
@@ -506,6 +513,8 @@ static void on_answer_head(void *arg, const struct upstream_head *head)
     MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
     x->upstream_status = head->status;
     x->delivery = AUDIT_DELIVERY_ONCE;
+    if (x->is_its_own_lookup)
+        lookup_note_status(x, head);
     if (forward_take_head(x, head, on_chat_seen) != STATUS_OK)
         x->is_broken = true;
 }
@@ -538,6 +547,24 @@ static void answer_to_nobody(struct exchange *x)
     step_record(x);
 }
 
+/* Before it is charged nothing of its own lookup's answer may leave, and this
+ * one is larger than may be held. What it has told so far counts; then it is
+ * asked for again: a read, and from then on an answer like any other. */
+static void own_lookup_again(struct exchange *x)
+{
+    upstream_call_cancel(x->call);
+    x->call = NULL;
+    answer_scan_free(x->scan);
+    x->scan = NULL;
+    buffer_clear(&x->tail);
+    x->upstream_status = 0;
+    x->trace_id = (struct text){NULL, 0};
+    x->answer_bytes = x->taken = 0;
+    lookup_settle(x);
+    x->is_its_own_lookup = false;
+    on_sender_told(x);
+}
+
 static void on_answer_body(void *arg, const char *data, size_t len)
 {
     struct exchange *x;
@@ -547,6 +574,10 @@ static void on_answer_body(void *arg, const char *data, size_t len)
         answer_scan_feed(x->scan, data, len);
     if (x->is_gone || x->is_broken) {
         answer_to_nobody(x);
+        return;
+    }
+    if (x->is_its_own_lookup && x->tail.len + len > TAIL_MAX) {
+        own_lookup_again(x);
         return;
     }
     relay_piece(x, data, len);
@@ -578,7 +609,6 @@ static void answer_failed(struct exchange *x,
  * to be charged. What the upstream refused is passed on as it is. */
 static void own_lookup_answered(struct exchange *x)
 {
-    x->told.http_status = x->upstream_status;
     lookup_settle(x);
     x->from_source = AUDIT_FROM_UNKNOWN;
     if (x->told.number[0] != '\0') {

@@ -71,6 +71,7 @@ struct exchange {
     struct schema_run *run; /* NULL: nothing to validate */
     size_t run_bytes;       /* counted in the worker's validation_bytes */
     uint64_t final_uses;    /* enforced uses that count whoever sends */
+    bool is_type_due;       /* chunked and of no type: must turn out empty */
     bool is_body_kept;      /* still of use for forwarding */
     struct buffer body;
     int64_t bytes_in;
@@ -164,6 +165,8 @@ enum lookup_turn {
     LOOKUP_BUSY,      /* too many lookups */
 };
 enum lookup_turn lookup_start(struct exchange *x, lookup_told_fn on_told);
+/* What the lookup's answer says before its body. */
+void lookup_note_status(struct exchange *x, const struct upstream_head *head);
 /* The chat that an answer shows is the one that was asked about. */
 void lookup_note_chat(struct exchange *x, struct text chat, struct text number);
 /* Tell those who wait what x->told says. */

@@ -14,6 +14,7 @@
 #include "sender/lookup.h"
 
 #define LOOKUP_HEADERS 6
+#define RETRY_AFTER_MAX_S 86400
 
 static struct text credential_of(const struct exchange *x)
 {
@@ -58,6 +59,24 @@ void lookup_note_chat(struct exchange *x, struct text chat, struct text number)
     }
 }
 
+/* RFC 9110 section 10.2.3, of its two forms the one in seconds. */
+static int64_t retry_after_us(const struct upstream_head *head)
+{
+    uint64_t seconds = 1;
+    for (size_t i = 0; i < head->header_count; i++)
+        if (text_equal_nocase(head->headers[i].name, TEXT_LIT("retry-after")) &&
+            text_to_u64(head->headers[i].value, RETRY_AFTER_MAX_S, &seconds) !=
+                STATUS_OK)
+            seconds = 1;
+    return (int64_t)(seconds > 0 ? seconds : 1) * US_PER_S;
+}
+
+void lookup_note_status(struct exchange *x, const struct upstream_head *head)
+{
+    x->told.http_status = head->status;
+    x->told.retry_after_us = head->status == 429 ? retry_after_us(head) : 0;
+}
+
 static void on_lookup_head(void *arg, const struct upstream_head *head)
 {
     struct exchange *x;
@@ -71,7 +90,7 @@ static void on_lookup_head(void *arg, const struct upstream_head *head)
         .handle = c->chat_handle,
         .mine = c->chat_mine,
     };
-    x->told.http_status = head->status;
+    lookup_note_status(x, head);
     if (head->status / 100 == 2 && spec.chat != NULL)
         x->lookup_scan = answer_scan_new(&spec, on_lookup_chat, x);
 }

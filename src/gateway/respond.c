@@ -165,6 +165,8 @@ void respond_add_common_headers(struct exchange *x)
     add_header(headers, count, "RateLimit", fields.limit);
     if (x->refusal == HTTP_REFUSAL_LIMITED)
         add_retry_headers(x, fields.retry_after_us, headers, count);
+    if (x->refusal == HTTP_REFUSAL_SENDER_LOOKUP_LIMITED)
+        add_retry_headers(x, x->told.retry_after_us, headers, count);
 }
 
 /* Headers that belong to one kind of refusal. */

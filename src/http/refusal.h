@@ -59,6 +59,9 @@
       "this consumer may not send from that number")                           \
     X(SENDER_NOT_ALLOWED, "sender.lookup_denied", 403,                         \
       "the upstream does not let this credential see the chat")                \
+    X(SENDER_LOOKUP_LIMITED, "sender.lookup_limited", 429,                     \
+      "the upstream has asked this credential to wait before it looks at "     \
+      "chats")                                                                 \
     X(SENDER_UNAUTHENTICATED, "sender.unauthenticated", 401,                   \
       "the upstream does not accept this credential")                          \
     X(SENDER_NO_CHAT, "sender.no_chat", 404, "no such chat")                   \

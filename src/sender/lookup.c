@@ -359,9 +359,19 @@ sender_lookup_join(struct sender_lookups *l, struct text chat,
 
 /* ---- the end of a lookup ---- */
 
+/* What the next one to ask would hear too. */
 static bool is_worth_keeping(const struct sender_answer *a)
 {
-    return a->http_status >= 100 && a->http_status < 500;
+    return a->http_status >= 100 && a->http_status < 500 &&
+           a->http_status != 408;
+}
+
+static int64_t fresh_time(const struct sender_lookup_shared *s,
+                          const struct sender_answer *a)
+{
+    bool is_short =
+        a->http_status == 429 && a->retry_after_us < s->limits.fresh_us;
+    return is_short ? a->retry_after_us : s->limits.fresh_us;
 }
 
 static void keep_answer(struct sender_lookup_shared *s, struct entry *e,
@@ -369,7 +379,7 @@ static void keep_answer(struct sender_lookup_shared *s, struct entry *e,
 {
     e->is_answered = true;
     e->answer = *answer;
-    e->fresh_until = clock_mono(s->clock) + s->limits.fresh_us;
+    e->fresh_until = clock_mono(s->clock) + fresh_time(s, answer);
     TAILQ_INSERT_TAIL(&s->answered, e, by_age);
     s->under_way--;
     if (++s->answered_count > s->limits.max_lookups)

@@ -35,18 +35,20 @@
 
 /* What the upstream said. */
 struct sender_answer {
-    /* 401, 403, 404: the answer to every request that waited. Another: the
-     * lookup worked, or the upstream cannot tell. 0: it could not be asked
-     * or did not answer. */
+    /* 401, 403, 404, 429: the answer to every request that waited. Another:
+     * the lookup worked, or the upstream cannot tell. 0: it could not be
+     * asked or did not answer. */
     int http_status;
+    int64_t retry_after_us;          /* of a 429: what the upstream asks for */
     char number[SENDER_NUMBER_SIZE]; /* "" where it cannot be told */
 };
 
 struct sender_lookup_limits {
     uint32_t max_lookups; /* 1024 under way at once */
     uint32_t max_waiters; /* 4096 requests waiting for one lookup */
-    int64_t fresh_us;     /* 3 s: how long an answer is given again; one with
-                           * http_status 0 or from 500 up never is */
+    int64_t fresh_us;     /* 3 s: how long an answer is given again; a 429 no
+                           * longer than its retry_after_us; one that was a
+                           * passing trouble (0, 408, from 500 up) never */
     /* Lookups that one payer may start: this many at once, and one more each
      * interval. */
     uint32_t budget_burst;      /* 100 */

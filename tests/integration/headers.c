@@ -147,6 +147,17 @@ START_TEST(chunks_of_nothing_are_no_body)
     wire_read(&w, &a);
     ck_assert_int_eq(a.status, 204);
     wire_answer_release(&a);
+    /* Of no type, as long as it is nothing. */
+    wire_request(&w, "POST", path, "Transfer-Encoding: chunked\r\n", NULL);
+    wire_send_str(&w, "0\r\n\r\n");
+    wire_read(&w, &a);
+    ck_assert_int_eq(a.status, 204);
+    wire_answer_release(&a);
+    wire_request(&w, "POST", path, "Transfer-Encoding: chunked\r\n", NULL);
+    wire_send_str(&w, "2\r\n{}\r\n0\r\n\r\n");
+    wire_read(&w, &a);
+    expect_refusal(&a, 415, 1002, "http.content_type", "");
+    wire_answer_release(&a);
     wire_request(&w, "POST", "/v3/chats",
                  "Content-Type: application/json\r\n"
                  "Transfer-Encoding: chunked\r\n",

@@ -243,18 +243,97 @@ START_TEST(for_get_chat_the_lookup_is_the_answer)
 }
 END_TEST
 
-/* The upstream cannot tell: then the chat itself is charged. */
-START_TEST(a_chat_whose_sender_cannot_be_found_pays_for_itself)
+/* Of the next `times` requests for a chat; 0: of all. */
+static void fail_lookups(const char *fault, int times)
 {
+    struct wire_answer a;
+    char rule[256];
+
+    snprintf(rule, sizeof rule,
+             "{\"fault\":\"%s\",\"times\":%d,\"method\":\"GET\"}", fault,
+             times);
+    wire_call(rig.stub_port, "POST", "/_stub/fault", NULL, rule, &a);
+    ck_assert_int_eq(a.status, 204);
+    wire_answer_release(&a);
+}
+
+/* Before it is charged it is held back, which has a bound; it was once cut
+ * off there. */
+START_TEST(for_get_chat_the_lookup_may_be_large)
+{
+    const struct json_value *line;
+    struct rig_audit lines;
     struct wire_answer a;
     char chat[64];
 
     start(_i);
     make_chat(rig.stub_port, FROM, chat);
-    wire_call(rig.stub_port, "POST", "/_stub/fault", NULL,
-              "{\"fault\":\"status=500\",\"times\":0,\"method\":\"GET\"}", &a);
-    ck_assert_int_eq(a.status, 204);
+    wire_call(rig.port, "GET", path_of(chat, ""), "X-Stub-Fault: huge=3MiB\r\n",
+              NULL, &a);
+    ck_assert_int_eq(a.status, 200);
+    ck_assert_uint_ge(a.body.len, 3 << 20);
+    ck_assert_int_eq(sent("GET"), 2);
+    line = expect_line(&rig, &lines, &a);
+    /* No handles in what could be held: the chat was charged. */
+    expect_member(line, "from", "");
+    expect_member(line, "from_source", "unknown");
+    expect_member(line, "decision", "forwarded");
+    ck_assert_int_eq(wire_int(line, "/bytes_out"), (int64_t)a.body.len);
+    rig_audit_release(&lines);
     wire_answer_release(&a);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* Whoever asks for a pause gets it; the request is not sent behind its back,
+ * and the client is told how long. */
+START_TEST(an_upstream_that_limits_lookups_is_obeyed)
+{
+    struct rig_audit lines;
+    struct wire_answer a;
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.stub_port, FROM, chat);
+    fail_lookups("status=429;header=Retry-After: 7", 0);
+    for (int i = 0; i < 3; i++) {
+        wire_call(rig.port, "POST", path_of(chat, "/messages"), NULL, MESSAGE,
+                  &a);
+        expect_refusal(&a, 429, 4001, "sender.lookup_limited", "");
+        ck_assert_str_eq(wire_answer_header(&a, "retry-after"), "7");
+        ck_assert_str_eq(wire_answer_header(&a, "retry-after-ms"), "7000");
+        expect_member(expect_line(&rig, &lines, &a), "decision", "limited");
+        rig_audit_release(&lines);
+        wire_answer_release(&a);
+    }
+    ck_assert_int_eq(sent("POST"), 1);
+    ck_assert_int_eq(sent("GET"), 1);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* A time-out says nothing about the next try. */
+START_TEST(a_lookup_that_took_too_long_is_tried_again)
+{
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.stub_port, FROM, chat);
+    fail_lookups("status=408", 1);
+    send_and_expect(chat, 202, "", "unknown");
+    send_and_expect(chat, 202, FROM, "lookup");
+    rig_stop(&rig);
+}
+END_TEST
+
+/* The upstream cannot tell: then the chat itself is charged. */
+START_TEST(a_chat_whose_sender_cannot_be_found_pays_for_itself)
+{
+    char chat[64];
+
+    start(_i);
+    make_chat(rig.stub_port, FROM, chat);
+    fail_lookups("status=500", 0);
     for (int i = 0; i < 4; i++)
         send_and_expect(chat, 202, "", "unknown");
     send_and_expect(chat, 429, "", "unknown");
@@ -279,6 +358,9 @@ static Suite *suite(void)
     tcase_add_loop_test(t, the_lookup_carries_the_callers_credential, 0, n);
     tcase_add_loop_test(t, a_chat_that_is_not_there_is_404, 0, n);
     tcase_add_loop_test(t, for_get_chat_the_lookup_is_the_answer, 0, n);
+    tcase_add_loop_test(t, for_get_chat_the_lookup_may_be_large, 0, n);
+    tcase_add_loop_test(t, an_upstream_that_limits_lookups_is_obeyed, 0, n);
+    tcase_add_loop_test(t, a_lookup_that_took_too_long_is_tried_again, 0, n);
     tcase_add_loop_test(t, a_chat_whose_sender_cannot_be_found_pays_for_itself,
                         0, n);
     return s;

@@ -33,9 +33,10 @@ static struct sender_lookups *workers[WORKERS];
 static struct sender_lookup_shared *shared;
 static struct sender_lookup_limits limits;
 
-static const struct sender_answer knows = {200, "+14155550100"};
-static const struct sender_answer not_found = {404, ""};
-static const struct sender_answer no_answer = {0, ""};
+static const struct sender_answer knows = {.http_status = 200,
+                                           .number = "+14155550100"};
+static const struct sender_answer not_found = {.http_status = 404};
+static const struct sender_answer no_answer = {.http_status = 0};
 
 static void open_lookups(void)
 {
@@ -151,7 +152,7 @@ START_TEST(a_fresh_answer_is_given_again)
     setup();
     open_lookups();
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
-        char chat[8];
+        char chat[32];
 
         snprintf(chat, sizeof(chat), "chat%zu", i);
         ck_assert_int_eq(join(0, chat, "a", &lookup), SENDER_LOOKUP_FIRST);
@@ -173,9 +174,43 @@ START_TEST(a_fresh_answer_is_given_again)
 }
 END_TEST
 
+/* An upstream that asks to wait is not asked before, nor much later. */
+START_TEST(a_request_to_wait_is_remembered_for_that_long)
+{
+    static const int64_t waits[] = {US_PER_S, 60 * US_PER_S};
+    struct sender_lookup *lookup;
+    struct sender_answer answer;
+
+    setup();
+    open_lookups();
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        const struct sender_answer wait = {.http_status = 429,
+                                           .retry_after_us = waits[i]};
+        int64_t kept = waits[i] < limits.fresh_us ? waits[i] : limits.fresh_us;
+
+        ck_assert_int_eq(join(0, CHAT, "a", &lookup), SENDER_LOOKUP_FIRST);
+        sender_lookup_finish(lookup, &wait);
+        imaginary_now += kept - 1;
+        ck_assert_int_eq(join_as(1, CHAT, "a", "p", &lookup, &answer),
+                         SENDER_LOOKUP_KNOWN);
+        ck_assert_int_eq(answer.http_status, 429);
+        ck_assert_int_eq(answer.retry_after_us, waits[i]);
+        imaginary_now += 1;
+        ck_assert_int_eq(join(0, CHAT, "a", &lookup), SENDER_LOOKUP_FIRST);
+        sender_lookup_finish(lookup, &no_answer);
+    }
+    close_lookups();
+}
+END_TEST
+
 START_TEST(what_could_not_be_answered_is_asked_again)
 {
-    const struct sender_answer failures[] = {{0, ""}, {500, ""}, {503, ""}};
+    const struct sender_answer failures[] = {
+        {.http_status = 0},
+        {.http_status = 408},
+        {.http_status = 500},
+        {.http_status = 503},
+    };
     struct sender_lookup *lookup;
 
     setup();
@@ -303,7 +338,7 @@ START_TEST(invented_chats_are_no_amplifier)
     struct sender_lookup *lookup;
     struct sender_answer answer;
     int asked = 0, later = 0;
-    char chat[16];
+    char chat[32];
 
     setup();
     limits.budget_burst = 10;
@@ -342,7 +377,7 @@ START_TEST(many_payers)
 {
     struct sender_lookup *lookup;
     struct sender_answer answer;
-    char payer[16];
+    char payer[32];
 
     setup();
     open_lookups();
@@ -374,7 +409,7 @@ static void *ask_together(void *arg)
         struct sender_lookup *mine = NULL;
         struct sender_answer answer;
         int waiting = 0, before = t->told;
-        char chat[16];
+        char chat[32];
 
         snprintf(chat, sizeof(chat), "chat-%d", i);
         pthread_barrier_wait(t->barrier);
@@ -422,6 +457,7 @@ END_TEST
 UNIT_MAIN("sender/lookup", one_asks_and_the_others_wait,
           another_chat_or_credential_is_another_lookup,
           a_fresh_answer_is_given_again,
+          a_request_to_wait_is_remembered_for_that_long,
           what_could_not_be_answered_is_asked_again, a_waiter_may_leave,
           a_callback_may_cancel_another_waiter,
           a_worker_that_ends_releases_the_others, waiters_are_bounded,
