@@ -26,6 +26,7 @@
 #define ADMIN_BODY_MAX 4096
 #define ADMIN_TIMEOUT_S 10
 #define CREDENTIALS_MAX 512
+#define ALL_METHODS 0x7fff /* 0x8000: unknown ones */
 
 struct admin_reply {
     uint32_t magic;
@@ -238,6 +239,12 @@ static const struct {
     {"/explain", get_explain, false}, {"/", get_index, false},
 };
 
+static bool is_read(struct evhttp_request *req)
+{
+    enum evhttp_cmd_type method = evhttp_request_get_command(req);
+    return method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
+}
+
 static void answer(struct evhttp_request *req, void *arg)
 {
     struct admin *a;
@@ -254,6 +261,9 @@ static void answer(struct evhttp_request *req, void *arg)
                     "served\n");
     } else if (i == ARRAY_LEN(paths)) {
         send_phrase(req, 404, "no such page; / lists them\n");
+    } else if (!is_read(req)) {
+        add_header(req, "Allow", "GET, HEAD");
+        send_phrase(req, 405, "pages are only read here: GET or HEAD\n");
     } else if (!paths[i].is_open && !is_password_right(a, req)) {
         add_header(req, "WWW-Authenticate", "Basic realm=\"chatgate\"");
         send_phrase(req, 401, "a password is needed\n");
@@ -284,7 +294,8 @@ enum status admin_new(struct event_base *base, int fd,
         free(a);
         return STATUS_NO_MEMORY;
     }
-    evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    /* All that evhttp knows; to others it says 501 itself. */
+    evhttp_set_allowed_methods(a->http, ALL_METHODS);
     evhttp_set_max_headers_size(a->http, ADMIN_HEAD_MAX);
     evhttp_set_max_body_size(a->http, ADMIN_BODY_MAX);
     evhttp_set_timeout(a->http, ADMIN_TIMEOUT_S);
