@@ -39,14 +39,13 @@ static void admin_settings_of(const struct config *c,
 
 struct reload {
     struct worker *worker;
-    int share;
     struct runtime *runtime; /* one reference */
 };
 
 static void reload_worker(void *arg)
 {
     struct reload *r = arg;
-    worker_reload(r->worker, r->share, r->runtime);
+    worker_reload(r->worker, r->runtime);
     runtime_unref(r->runtime);
     free(r);
 }
@@ -79,7 +78,7 @@ static void post_reload(struct server *s, struct worker *w)
 {
     struct reload *r = calloc(1, sizeof(*r));
     if (r != NULL) {
-        *r = (struct reload){w, s->worker_count, runtime_ref(s->runtime)};
+        *r = (struct reload){w, runtime_ref(s->runtime)};
         if (mailbox_post(w->mailbox, reload_worker, r) == STATUS_OK)
             return;
         runtime_unref(r->runtime);
@@ -274,6 +273,8 @@ static enum status make_shared(struct server *s)
     };
     shared->clock = clock_system();
     shared->fixed = c;
+    descriptors_prepare(c->workers, c->limits.max_connections,
+                        c->upstream.connections, &shared->descriptors);
     shared->max_buffered_bytes = c->limits.max_buffered_bytes;
     shared->privacy.key = secret_reveal(c->audit.key);
     shared->privacy.numbers =
@@ -308,7 +309,7 @@ static enum status make_workers(struct server *s)
         return STATUS_NO_MEMORY;
     for (int i = 0; i < count; i++) {
         enum status status =
-            worker_new(i, count, &s->shared, s->runtime, &s->workers[i]);
+            worker_new(i, &s->shared, s->runtime, &s->workers[i]);
         if (status != STATUS_OK)
             return status;
         s->worker_count++;

@@ -22,15 +22,16 @@
 static void check_idle(evutil_socket_t fd, short what, void *arg);
 
 static void http_settings_of(const struct runtime *r,
-                             const struct config *fixed, int share,
+                             struct worker_shared *shared,
                              struct http_settings *out)
 {
     const struct config *c = r->config;
-    uint32_t connections = fixed->limits.max_connections / (uint32_t)share;
     *out = (struct http_settings){
         .max_body_bytes = c->limits.max_body_bytes,
         .max_head_bytes = (size_t)c->limits.max_head_bytes,
-        .max_connections = connections > 0 ? connections : 1,
+        .count = &shared->connections,
+        .max_connections = shared->fixed->limits.max_connections,
+        .max_descriptors = shared->descriptors.clients,
         .header_timeout_us = c->limits.header_timeout_us,
         .body_timeout_us = c->limits.body_timeout_us,
         .keepalive_timeout_us = c->limits.keepalive_timeout_us,
@@ -40,7 +41,7 @@ static void http_settings_of(const struct runtime *r,
 }
 
 static void upstream_settings_of(const struct config *c,
-                                 const struct config *fixed,
+                                 const struct worker_shared *shared,
                                  struct upstream_settings *out)
 {
     *out = (struct upstream_settings){
@@ -49,8 +50,8 @@ static void upstream_settings_of(const struct config *c,
         .connect_timeout_us = c->upstream.connect_timeout_us,
         .answer_timeout_us = c->upstream.answer_timeout_us,
         .idle_timeout_us = c->upstream.idle_timeout_us,
-        .keep_idle_us = fixed->upstream.keep_idle_us,
-        .connections = fixed->upstream.connections,
+        .keep_idle_us = shared->fixed->upstream.keep_idle_us,
+        .connections = shared->descriptors.upstream,
     };
 }
 
@@ -134,15 +135,15 @@ static enum status make_base(struct worker *w)
     return mailbox_new(w->base, &w->mailbox);
 }
 
-static enum status make_neighbours(struct worker *w, int share)
+static enum status make_neighbours(struct worker *w)
 {
     const struct config *c = w->runtime->config;
     const struct clock *clock = w->shared->clock;
     struct http_settings http;
     struct upstream_settings upstream;
     struct limit_settings limits;
-    http_settings_of(w->runtime, w->shared->fixed, share, &http);
-    upstream_settings_of(c, w->shared->fixed, &upstream);
+    http_settings_of(w->runtime, w->shared, &http);
+    upstream_settings_of(c, w->shared, &upstream);
     limit_settings_of(c, &limits);
     enum status s = make_redis(w);
     if (s == STATUS_OK)
@@ -163,7 +164,7 @@ static enum status make_neighbours(struct worker *w, int share)
     return s;
 }
 
-enum status worker_new(int index, int share, struct worker_shared *shared,
+enum status worker_new(int index, struct worker_shared *shared,
                        struct runtime *runtime, struct worker **out)
 {
     struct worker *w = calloc(1, sizeof(*w));
@@ -178,7 +179,7 @@ enum status worker_new(int index, int share, struct worker_shared *shared,
     enum status s = make_base(w);
     if (s == STATUS_OK) {
         w->json = json_writer_new();
-        s = w->json ? make_neighbours(w, share) : STATUS_NO_MEMORY;
+        s = w->json ? make_neighbours(w) : STATUS_NO_MEMORY;
     }
     if (s == STATUS_OK)
         s = greet_redis(w);
@@ -225,15 +226,15 @@ void worker_free(struct worker *w)
     free(w);
 }
 
-void worker_reload(struct worker *w, int share, struct runtime *runtime)
+void worker_reload(struct worker *w, struct runtime *runtime)
 {
     struct http_settings http;
     struct upstream_settings upstream;
     struct limit_settings limits;
     struct runtime *old = w->runtime;
     w->runtime = runtime_ref(runtime);
-    http_settings_of(runtime, w->shared->fixed, share, &http);
-    upstream_settings_of(runtime->config, w->shared->fixed, &upstream);
+    http_settings_of(runtime, w->shared, &http);
+    upstream_settings_of(runtime->config, w->shared, &upstream);
     limit_settings_of(runtime->config, &limits);
     http_server_configure(w->http, &http);
     limiter_configure(w->limiter, &limits);

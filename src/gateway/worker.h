@@ -26,6 +26,7 @@
 #include "base/id.h"
 #include "base/json_write.h"
 #include "base/redis.h"
+#include "gateway/descriptors.h"
 #include "gateway/mailbox.h"
 #include "gateway/metrics.h"
 #include "gateway/runtime.h"
@@ -43,9 +44,11 @@ struct worker_shared {
     struct sender_shared *chats;
     struct sender_lookup_shared *lookups;
     struct audit_file *audit;
-    char run[ID_UUID_SIZE];     /* this process, in every record */
-    int64_t max_buffered_bytes; /* over all exchanges of all workers */
-    int64_t buffered_bytes;     /* atomic */
+    char run[ID_UUID_SIZE];         /* this process, in every record */
+    struct http_count connections;  /* of clients, at all workers */
+    struct descriptors descriptors; /* how they are dealt out */
+    int64_t max_buffered_bytes;     /* over all exchanges of all workers */
+    int64_t buffered_bytes;         /* atomic */
     struct audit_privacy privacy;
 };
 
@@ -74,16 +77,15 @@ struct worker {
     void *on_idle_arg;
 };
 
-/* On the calling thread; the loop runs later, on its own. `share` is the
- * number of workers that limits are divided by. Borrows `shared`, takes a
- * reference of `runtime`. Problems are logged. */
-enum status worker_new(int index, int share, struct worker_shared *shared,
+/* On the calling thread; the loop runs later, on its own. Borrows `shared`,
+ * takes a reference of `runtime`. Problems are logged. */
+enum status worker_new(int index, struct worker_shared *shared,
                        struct runtime *runtime, struct worker **out) MUST_CHECK;
 /* After its loop has ended. */
 void worker_free(struct worker *w);
 
 /* On the worker's thread (through its mailbox): */
-void worker_reload(struct worker *w, int share, struct runtime *runtime);
+void worker_reload(struct worker *w, struct runtime *runtime);
 /* Stop accepting; on_idle is called when the last connection is gone. */
 void worker_drain(struct worker *w, void (*on_idle)(void *arg), void *arg);
 /* A copy of all counts, gauges filled in. */

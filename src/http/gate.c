@@ -261,15 +261,10 @@ struct gate *gate_new(struct http_server *s, int fd,
 
 void gate_turn_away(struct gate *g)
 {
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-                                 "Retry-After: 1\r\n"
-                                 "Content-Length: 0\r\n"
-                                 "Connection: close\r\n\r\n";
-    struct evbuffer *out = gate_out(g);
-    if (out == NULL || evbuffer_add(out, answer, sizeof(answer) - 1) != 0)
-        g->is_over = true;
-    intake_drain(g);
-    gate_wake(g);
+    g->is_turned_away = true;
+    if (g->in_deadline > g->server->now + GATE_LINGER_US)
+        g->in_deadline = g->server->now + GATE_LINGER_US;
+    start_timer(g);
 }
 
 struct evbuffer *gate_out(struct gate *g)
@@ -311,6 +306,7 @@ void gate_free(struct gate *g)
     intake_release(g);
     LIST_REMOVE(g, link);
     s->counters.connections--;
+    __atomic_sub_fetch(&s->count->open, 1, __ATOMIC_RELAXED);
     MAGIC_CLEAR(g);
     free(g);
 }

@@ -90,7 +90,8 @@ struct gate {
     size_t held_len, held_size;
     struct evbuffer *out; /* made at the first answer */
     int64_t drain_left;
-    bool is_served;  /* the first request has been answered */
+    bool is_served; /* the first request has been answered */
+    bool is_turned_away;
     bool must_close; /* after the answer at hand */
     bool is_shut;    /* we have said that nothing more comes */
     bool is_eof;     /* the client will send no more */
@@ -112,7 +113,8 @@ static inline struct gate *gate_of(const struct http_request *req)
  * the socket is closed. */
 struct gate *gate_new(struct http_server *s, int fd,
                       const struct sockaddr *peer);
-/* Say 503 and close. */
+/* One connection too many: its first request is refused, and it has little
+ * time to send it. */
 void gate_turn_away(struct gate *g);
 /* Whatever is under way is told and ends here. */
 void gate_free(struct gate *g);

@@ -90,8 +90,10 @@ static void begin(struct gate *g)
     struct http_request *req = &g->req;
     g->in_deadline = NEVER;
     s->counters.requests++;
+    if (req->refusal == HTTP_REFUSAL_NONE && g->is_turned_away)
+        req->refusal = HTTP_REFUSAL_BUSY;
     if (req->refusal != HTTP_REFUSAL_NONE) {
-        s->counters.malformed++;
+        s->counters.malformed += req->refusal != HTTP_REFUSAL_BUSY;
         intake_drain(g);
     } else if (req->head.length == 0) {
         g->input = GATE_COMPLETE;

@@ -4,7 +4,10 @@
  *
  * Accepting pauses for a moment when accept(2) fails for lack of descriptors,
  * or when there is no memory for a connection: the listening socket stays
- * readable, and the loop would spin.
+ * readable, and the loop would spin. It pauses before that, too, when as many
+ * connections are open as descriptors may be spent on clients: the others
+ * are for what their requests need, and a connection that waits in the
+ * kernel's queue is better off than one that gets nothing but a 503.
  */
 #include "http/listener.h"
 
@@ -26,7 +29,10 @@
 #define PAUSE_US (100 * US_PER_MS)
 
 /* Connections beyond the maximum that are told so; more are just closed. */
-#define MAX_TURNED_AWAY 64
+#define MAX_TURNED_AWAY HTTP_TURNED_AWAY_MAX
+
+/* A pause is told once in this time, however often it comes. */
+#define TELL_US (60 * US_PER_S)
 
 /* ---- date ---- */
 
@@ -64,12 +70,29 @@ static void pause_accepting(struct http_server *s)
         event_active(&s->resume, EV_TIMEOUT, 1); /* no memory: at once */
 }
 
+static void tell_of_pause(struct http_server *s, const char *cause)
+{
+    if (s->pause_told_at != 0 && s->now - s->pause_told_at < TELL_US)
+        return;
+    s->pause_told_at = s->now;
+    log_event(LOG_WARNING, "listener.paused",
+              "connections=%zu cause=\"%s\" effect=\"new ones wait\"",
+              __atomic_load_n(&s->count->open, __ATOMIC_RELAXED), cause);
+}
+
+static bool has_no_descriptors(const struct http_server *s)
+{
+    return s->settings.max_descriptors > 0 &&
+           __atomic_load_n(&s->count->open, __ATOMIC_RELAXED) >=
+               s->settings.max_descriptors;
+}
+
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
     struct http_server *s;
     (void)fd, (void)what;
     MAGIC_CAST(s, arg, SERVER_MAGIC);
-    bool is_ready = true;
+    bool is_ready = !has_no_descriptors(s);
     for (size_t i = 0; i < s->listener_count && is_ready; i++)
         is_ready = evconnlistener_enable(s->listeners[i]) == 0;
     s->is_paused = false;
@@ -83,10 +106,20 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     struct http_server *s;
     (void)listener;
     MAGIC_CAST(s, arg, SERVER_MAGIC);
+    s->now = clock_mono(s->clock);
     s->counters.accept_errors++;
-    log_event(LOG_WARNING, "listener.paused", "ms=%d cause=\"%s\"",
-              (int)(PAUSE_US / US_PER_MS), strerror(error));
+    tell_of_pause(s, strerror(error));
     pause_accepting(s);
+}
+
+/* More than there may be: told so, or shut out. */
+static void refuse(struct http_server *s, struct gate *g, size_t open)
+{
+    s->counters.refused_connections++;
+    if (open <= s->settings.max_connections + MAX_TURNED_AWAY)
+        gate_turn_away(g);
+    else
+        gate_free(g);
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
@@ -97,20 +130,21 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
     MAGIC_CAST(s, arg, SERVER_MAGIC);
     s->now = clock_mono(s->clock);
     s->counters.accepted++;
+    size_t open = __atomic_add_fetch(&s->count->open, 1, __ATOMIC_RELAXED);
     struct gate *g = gate_new(s, fd, peer);
     if (g == NULL) {
+        __atomic_sub_fetch(&s->count->open, 1, __ATOMIC_RELAXED);
         s->counters.accept_errors++;
         pause_accepting(s);
         return;
     }
-    size_t max = s->settings.max_connections;
-    if (s->counters.connections <= max)
-        return;
-    s->counters.refused_connections++;
-    if (s->counters.connections <= max + MAX_TURNED_AWAY)
-        gate_turn_away(g);
-    else
-        gate_free(g);
+    if (open > s->settings.max_connections)
+        refuse(s, g, open);
+    if (has_no_descriptors(s)) {
+        tell_of_pause(s, "the remaining descriptors are for requests under "
+                         "way");
+        pause_accepting(s);
+    }
 }
 
 /* ---- life ---- */
@@ -126,6 +160,7 @@ enum status http_server_new(struct event_base *base, const struct clock *clock,
     MAGIC_SET(s, SERVER_MAGIC);
     s->base = base;
     s->clock = clock;
+    s->count = settings->count != NULL ? settings->count : &s->own_count;
     http_server_configure(s, settings);
     s->handler = handler;
     s->arg = arg;

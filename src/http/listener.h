@@ -27,7 +27,9 @@ struct http_server {
     void *arg; /* for handler->begin */
     struct evconnlistener *listeners[SERVER_MAX_LISTENERS];
     size_t listener_count;
+    struct http_count *count, own_count;
     struct event resume; /* accepting is paused until then */
+    mono_us pause_told_at;
     bool is_draining, is_paused;
     struct gate_list gates;
     mono_us now; /* when the running callback began */

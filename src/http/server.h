@@ -50,10 +50,26 @@ struct http_server;
 struct http_request;
 struct http_tls; /* http/tls.h */
 
+/* Connections beyond max_connections that may be open for a moment. */
+#define HTTP_TURNED_AWAY_MAX 64
+
+/* Connections open now, of all servers that share it (atomic). */
+struct http_count {
+    size_t open;
+};
+
 struct http_settings {
     int64_t max_body_bytes;
     size_t max_head_bytes;
-    size_t max_connections; /* of this server (one worker's share) */
+    /* The two bounds hold for all servers with this count together; NULL: the
+     * server counts alone. It is the one given first that stays. */
+    struct http_count *count;
+    /* Beyond: the first request is answered 503, and the connection closed;
+     * of very many, some are closed at once. */
+    size_t max_connections;
+    /* Beyond: the kernel keeps them waiting. What is left of the process's
+     * descriptors is for the requests under way. 0: no such bound. */
+    size_t max_descriptors;
     int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us,
         send_timeout_us;
     /* For connections from now on; NULL: plain. The server takes a reference

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "http/rig.h"
 
@@ -19,9 +20,13 @@ START_TEST(connections_beyond_the_maximum_are_turned_away)
     int a = client_open(&rig), b = client_open(&rig);
     rig_run(&rig, 2);
     int c = client_open(&rig);
+    client_send_str(&rig, c, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
     struct answer refused = client_read(&rig, c, NULL, 0);
     ASSERT_HAS(refused, "HTTP/1.1 503 ");
+    ASSERT_HAS(refused, "http.busy");
     ck_assert(refused.is_closed && !refused.is_reset);
+    ASSERT_LOG("begin GET /echo|done|");
+    rig_forget(&rig);
     free(refused.data);
     client_close(c);
     client_close(a);
@@ -35,6 +40,76 @@ START_TEST(connections_beyond_the_maximum_are_turned_away)
     http_server_counters(rig.server, &counters);
     ck_assert_uint_eq(counters.refused_connections, 1);
     ASSERT_LOG("begin GET /echo|end none|done|");
+}
+END_TEST
+
+/* Two servers of one process have one maximum. */
+START_TEST(the_count_may_be_shared)
+{
+    static struct http_count count = {.open = 5};
+    rig.settings.count = &count;
+    rig.settings.max_connections = 6;
+    rig_start(&rig);
+    int a = client_open(&rig), b = client_open(&rig);
+    client_send_str(&rig, b, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct answer refused = client_read(&rig, b, NULL, 0);
+    ASSERT_HAS(refused, "HTTP/1.1 503 ");
+    free(refused.data);
+    client_close(b);
+    client_close(a);
+    rig_run(&rig, 5);
+    ck_assert_uint_eq(count.open, 5);
+}
+END_TEST
+
+/* Who is turned away has little time to send its request. */
+START_TEST(connections_beyond_the_maximum_do_not_stay)
+{
+    rig.settings.max_connections = 1;
+    rig.settings.header_timeout_us = 50 * US_PER_MS;
+    rig_start(&rig);
+    int a = client_open(&rig);
+    client_send_str(&rig, a, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct answer served = client_read(&rig, a, "X-Test", 1);
+    int silent[100];
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+        silent[i] = client_open(&rig);
+    rig_run(&rig, 20);
+    ck_assert_uint_le(http_server_connections(rig.server),
+                      1 + HTTP_TURNED_AWAY_MAX);
+    rig_run(&rig, 200);
+    ck_assert_uint_eq(http_server_connections(rig.server), 1);
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+        client_close(silent[i]);
+    free(served.data);
+    client_close(a);
+}
+END_TEST
+
+START_TEST(descriptors_are_left_for_requests_under_way)
+{
+    rig.settings.max_descriptors = 2;
+    log_set_level(LOG_ERROR);
+    rig_start(&rig);
+    int clients[4];
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        clients[i] = client_open(&rig);
+        client_send_str(&rig, clients[i],
+                        "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    /* Two are served, however long the others wait; then they are. */
+    rig_run(&rig, 250);
+    ck_assert_uint_eq(http_server_connections(rig.server), 2);
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        struct answer served = client_read(&rig, clients[i], "X-Test", 1);
+        ASSERT_HAS(served, "HTTP/1.1 200 ");
+        free(served.data);
+        client_close(clients[i]);
+    }
+    struct http_counters c;
+    http_server_counters(rig.server, &c);
+    ck_assert_uint_eq(c.accept_errors, 0);
+    ck_assert_uint_eq(c.refused_connections, 0);
 }
 END_TEST
 
@@ -142,6 +217,9 @@ int main(void)
     Suite *s = suite_create("listener");
     TCase *t = rig_tcase(s);
     tcase_add_test(t, connections_beyond_the_maximum_are_turned_away);
+    tcase_add_test(t, the_count_may_be_shared);
+    tcase_add_test(t, connections_beyond_the_maximum_do_not_stay);
+    tcase_add_test(t, descriptors_are_left_for_requests_under_way);
     tcase_add_test(t, running_out_of_descriptors_only_pauses);
     tcase_add_test(t,
                    a_draining_server_closes_connections_at_their_next_request);
