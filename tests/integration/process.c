@@ -50,8 +50,22 @@ void process_nap(void)
     nanosleep(&t, NULL);
 }
 
+/* sd_listen_fds(3): the socket is descriptor 3, and it is said whose. */
+static void hand_over(int fd)
+{
+    char pid[32];
+
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    if (fd == 3)
+        fcntl(fd, F_SETFD, 0);
+    else
+        dup2(fd, 3);
+}
+
 /* The child's side; never returns. */
-static void child(pid_t parent, int log, const char *const *argv,
+static void child(pid_t parent, int log, int handed_fd, const char *const *argv,
                   const char *const *env)
 {
     char **vars = environ, **out = environ;
@@ -69,6 +83,8 @@ static void child(pid_t parent, int log, const char *const *argv,
         putenv(strdup(*env));
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
+    if (handed_fd > 0)
+        hand_over(handed_fd);
     execvp(argv[0], (char *const *)(uintptr_t)argv);
     dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
@@ -91,7 +107,7 @@ void process_start(struct process *p, const char *name, const char *log,
     p->pid = fork();
     ck_assert_msg(p->pid >= 0, "fork: %s", strerror(errno));
     if (p->pid == 0)
-        child(self, fd, argv, env);
+        child(self, fd, p->handed_fd, argv, env);
     close(fd);
 }
 

@@ -19,6 +19,7 @@ struct process {
     const char *name;
     char log[4096]; /* standard output and error; appended by restarts */
     long log_begin; /* where this run's part of it begins */
+    int handed_fd;  /* LISTEN_FDS, as a service manager would; 0: none */
 };
 
 #define PROCESS_DEADLINE_MS 20000

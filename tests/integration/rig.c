@@ -88,6 +88,10 @@ void rig_write_config(struct rig *r, const char *text)
     char redis[512] = "null", timeout[64] = "", *made = NULL;
     const char *url = o->redis_url ? o->redis_url : "redis://127.0.0.1:%d";
     const char *port = strstr(url, "%d");
+    const char *limits = or_empty(o->limits_config);
+    /* The default wants more descriptors than every machine gives. */
+    const char *few =
+        strstr(limits, "\"max_connections\"") ? "" : "\"max_connections\": 500";
 
     if (o->redis != RIG_NO_REDIS && port)
         snprintf(redis, sizeof redis, "\"%.*s%d%s\"", (int)(port - url), url,
@@ -108,13 +112,13 @@ void rig_write_config(struct rig *r, const char *text)
                      "  \"policies\": \"%s\",\n"
                      "  \"upstream\": {\"url\": \"http://127.0.0.1:%d\"%s%s},\n"
                      "  \"redis\": {\"url\": %s%s%s%s},\n"
-                     "  \"limits\": {%s},\n"
+                     "  \"limits\": {%s%s%s},\n"
                      "  \"audit\": {\"file\": \"%s\"%s%s}%s\n"
                      "  %s\n}\n",
                      r->policies_dir, r->stub_port, comma(o->upstream_config),
                      or_empty(o->upstream_config), redis, timeout,
-                     comma(o->redis_config), or_empty(o->redis_config),
-                     or_empty(o->limits_config), r->audit_file,
+                     comma(o->redis_config), or_empty(o->redis_config), few,
+                     *few && *limits ? ", " : "", limits, r->audit_file,
                      comma(o->audit_config), or_empty(o->audit_config),
                      comma(o->config), or_empty(o->config)),
             0);
@@ -224,13 +228,13 @@ void rig_prepare(struct rig *r, const struct rig_options *options)
 
 /* argv of the gateway: the wrapper's words, the program, then `words`. */
 static void make_argv(const char **argv, char *wrapper, size_t size,
-                      const char *const *words)
+                      const char *more, const char *const *words)
 {
     const char *from = getenv("TEST_WRAPPER");
     size_t n = 0;
     char *save, *word;
 
-    snprintf(wrapper, size, "%s", from ? from : "");
+    snprintf(wrapper, size, "%s %s", or_empty(more), or_empty(from));
     for (word = strtok_r(wrapper, " ", &save); word && n < ARGS_MAX - 2;
          word = strtok_r(NULL, " ", &save))
         argv[n++] = word;
@@ -265,9 +269,10 @@ void rig_gateway_spawn(struct rig *r)
 
     for (size_t n = 3; more && *more && n < ARGS_MAX - 1; more++)
         words[n++] = *more;
-    make_argv(argv, wrapper, sizeof wrapper, words);
+    make_argv(argv, wrapper, sizeof wrapper, r->options.wrapper, words);
     make_env(env, r->options.env);
     snprintf(log, sizeof log, "%s/gateway.log", r->dir);
+    r->gateway.handed_fd = r->options.listen_fd;
     process_start(&r->gateway, "chatgate", log, argv, env);
 }
 
@@ -339,7 +344,7 @@ int rig_run(struct rig *r, const char *const *args, char **output)
     struct process p = {0};
     int code;
 
-    make_argv(argv, wrapper, sizeof wrapper, args);
+    make_argv(argv, wrapper, sizeof wrapper, NULL, args);
     make_env(env, NULL);
     snprintf(log, sizeof log, "%s/run.log", r->dir);
     process_start(&p, "chatgate", log, argv, env);

@@ -346,8 +346,9 @@ static const char *find_header(const char *line, const char *name,
 
 const char *wire_answer_header(const struct wire_answer *a, const char *name)
 {
-    static char values[8][8192]; /* a few at a time may be looked at */
-    static size_t next;
+    /* A few at a time may be looked at. */
+    static _Thread_local char values[8][8192];
+    static _Thread_local size_t next;
     const char *value;
     char *out = values[next++ % 8];
 
