@@ -27,6 +27,7 @@
  */
 #include "base/redis.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,12 +189,37 @@ static void trip(struct redis *r)
     }
 }
 
+/* hiredis before 1.0 lets go of the buffer that it has written, does not look
+ * whether it got another, and counts its bytes. This one keeps it. */
+#if HIREDIS_MAJOR < 1
+static int write_buffer(redisContext *context, int *done)
+{
+    size_t len = sdslen(context->obuf);
+    ssize_t n = write(context->fd, context->obuf, len);
+
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        context->err = REDIS_ERR_IO;
+        snprintf(context->errstr, sizeof(context->errstr), "%s",
+                 strerror(errno));
+        return REDIS_ERR;
+    }
+    if (n > 0 && (size_t)n == len)
+        sdsclear(context->obuf);
+    else if (n > 0)
+        sdsrange(context->obuf, (int)n, -1);
+    *done = sdslen(context->obuf) == 0;
+    return REDIS_OK;
+}
+#else
+#define write_buffer redisBufferWrite
+#endif
+
 static void write_out(struct redis *r)
 {
     int done = 0;
 
     r->counters.writes++;
-    if (redisBufferWrite(r->context, &done) != REDIS_OK) {
+    if (write_buffer(r->context, &done) != REDIS_OK) {
         lost(r, r->context->errstr);
         return;
     }
