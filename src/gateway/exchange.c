@@ -277,6 +277,13 @@ static void exchange_body(void *arg, const char *data, size_t len)
 
 /* ---- judge: what of the violations counts ---- */
 
+/* The number is known and there was no memory to keep it: without it the
+ * request would meet other policies and limits than it should. */
+static bool is_sender_lost(const struct exchange *x)
+{
+    return x->is_sender_known && text_is_absent(x->sender);
+}
+
 static void step_judge(struct exchange *x)
 {
     /* Chunks that held nothing are no body. */
@@ -290,6 +297,10 @@ static void step_judge(struct exchange *x)
     }
     judge_take_taps(x);
     bool is_known = lookup_now(x);
+    if (is_sender_lost(x)) {
+        exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+        return;
+    }
     if (judge_is_bad(x, is_known) || s == STATUS_INVALID) {
         exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
         return;
@@ -319,6 +330,8 @@ static void sender_settled(struct exchange *x)
 {
     if (x->is_gone)
         exchange_abandon(x);
+    else if (is_sender_lost(x))
+        exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
     else if (judge_is_bad(x, true))
         exchange_refuse(x, HTTP_REFUSAL_INVALID, NULL);
     else
@@ -335,8 +348,7 @@ static void on_sender_found(void *arg, enum status status, const char *number)
         step_lookup(x);
         return;
     }
-    x->sender = arena_text(&x->arena, text_of(number));
-    x->from_source = AUDIT_FROM_CHAT;
+    lookup_take(x, text_of(number), AUDIT_FROM_CHAT);
     sender_settled(x);
 }
 
@@ -344,10 +356,8 @@ static void on_sender_found(void *arg, enum status status, const char *number)
 static void on_sender_told(struct exchange *x)
 {
     x->from_source = AUDIT_FROM_UNKNOWN;
-    if (x->told.number[0] != '\0') {
-        x->sender = arena_text(&x->arena, text_of(x->told.number));
-        x->from_source = AUDIT_FROM_LOOKUP;
-    }
+    if (x->told.number[0] != '\0')
+        lookup_take(x, text_of(x->told.number), AUDIT_FROM_LOOKUP);
     switch (x->told.http_status) {
     case 401:
         exchange_refuse(x, HTTP_REFUSAL_SENDER_UNAUTHENTICATED, NULL);
@@ -611,11 +621,11 @@ static void own_lookup_answered(struct exchange *x)
 {
     lookup_settle(x);
     x->from_source = AUDIT_FROM_UNKNOWN;
-    if (x->told.number[0] != '\0') {
-        x->sender = arena_text(&x->arena, text_of(x->told.number));
-        x->from_source = AUDIT_FROM_LOOKUP;
-    }
-    if (x->upstream_status / 100 == 2 && !x->is_gone && !x->is_broken)
+    if (x->told.number[0] != '\0')
+        lookup_take(x, text_of(x->told.number), AUDIT_FROM_LOOKUP);
+    if (is_sender_lost(x))
+        exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
+    else if (x->upstream_status / 100 == 2 && !x->is_gone && !x->is_broken)
         step_limit(x);
     else
         step_record(x);

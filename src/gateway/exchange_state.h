@@ -64,6 +64,7 @@ struct exchange {
     struct policy_parameters parameters;
     struct text sender; /* the from-number */
     enum audit_from_source from_source;
+    bool is_sender_known;      /* though perhaps not kept, for want of memory */
     int64_t recipients, parts; /* -1: unknown */
     struct text effect, idempotency_key;
 
@@ -157,6 +158,9 @@ void judge_take_taps(struct exchange *x);
 /* lookup.c: the sender as far as it can be told without asking anybody; false:
  * somebody must be asked. */
 bool lookup_now(struct exchange *x);
+/* It is this number: x->sender, absent when there was no memory. */
+void lookup_take(struct exchange *x, struct text number,
+                 enum audit_from_source source);
 /* Ask the upstream whose chat this is; the answer is in x->told. */
 enum lookup_turn {
     LOOKUP_KNOWN,     /* x->told says it (or that it cannot be told) */

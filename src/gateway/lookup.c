@@ -215,6 +215,14 @@ void lookup_cancel(struct exchange *x)
     x->lookup = NULL;
 }
 
+void lookup_take(struct exchange *x, struct text number,
+                 enum audit_from_source source)
+{
+    x->is_sender_known = true;
+    x->sender = arena_text(&x->arena, number);
+    x->from_source = source;
+}
+
 /* The sender as far as it can be told without asking anybody. */
 bool lookup_now(struct exchange *x)
 {
@@ -246,6 +254,6 @@ bool lookup_now(struct exchange *x)
         break;
     }
     if (!text_is_absent(found))
-        x->sender = arena_text(&x->arena, found);
+        lookup_take(x, found, x->from_source);
     return true;
 }

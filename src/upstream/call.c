@@ -15,9 +15,12 @@
  * that is its one way that sends from memory, with a Content-Length, 0
  * included, headers and small bodies in one send.
  *
- * What may have reached the upstream is decided by CURLINFO_REQUEST_SIZE, the
- * bytes of the head that the socket took. Over TLS a failed write may have
- * left part of a record, so there any attempt counts.
+ * What may have reached the upstream is decided by two numbers of libcurl's:
+ * CURLINFO_REQUEST_SIZE, the bytes that the socket took at once, and
+ * CURLINFO_PRETRANSFER_TIME_T, which is set when the sending has not failed: a
+ * socket that took nothing at first may take all of it later, and libcurl does
+ * not count that. Over TLS a failed write may have left part of a record, so
+ * there any attempt counts.
  */
 #include "upstream/client.h"
 #include "upstream/request.h"
@@ -58,13 +61,15 @@ const char *upstream_outcome_name(enum upstream_outcome o)
 static bool has_sent(const struct upstream_call *call)
 {
     long bytes = 0;
+    curl_off_t begun = 0;
 
     if (call->attempts == 0)
         return false;
     if (call->is_https)
         return true;
     (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes);
-    return bytes > 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &begun);
+    return bytes > 0 || begun > 0;
 }
 
 static int before_sending(void *arg, char *remote_ip, char *local_ip,
@@ -90,7 +95,18 @@ static int before_sending(void *arg, char *remote_ip, char *local_ip,
             call->upstream->counters.retries++;
     }
     call->attempts++;
+    call->has_socket = true;
     return CURL_PREREQFUNC_OK;
+}
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose,
+                                 struct curl_sockaddr *address)
+{
+    struct upstream_call *call;
+
+    MAGIC_CAST(call, arg, UPSTREAM_CALL_MAGIC);
+    call->has_socket = true;
+    return upstream_sockets_open(&call->upstream->sockets, purpose, address);
 }
 
 static bool is_gone(const struct upstream_call *call)
@@ -178,8 +194,8 @@ static bool pin(struct upstream_call *call)
     SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_PREREQFUNCTION, before_sending);
     SET(CURLOPT_PREREQDATA, call);
-    SET(CURLOPT_OPENSOCKETFUNCTION, upstream_sockets_open);
-    SET(CURLOPT_OPENSOCKETDATA, &call->upstream->sockets);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, call);
     SET(CURLOPT_CLOSESOCKETFUNCTION, upstream_sockets_close);
     SET(CURLOPT_CLOSESOCKETDATA, &call->upstream->sockets);
     SET(CURLOPT_BUFFERSIZE, READ_BYTES);
@@ -357,6 +373,7 @@ static void begin_try(struct upstream_call *call)
 {
     call->tries++;
     call->was_stopped = false;
+    call->has_socket = call->is_watched = false;
     call->error[0] = '\0';
     upstream_head_reader_clear(&call->head);
     call->due = call->answer_due;

@@ -103,6 +103,39 @@ static bool is_paused(CURL *easy)
     return call && call->is_paused;
 }
 
+static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
+                       void *socket_arg)
+{
+    struct upstream *u;
+    struct upstream_call *call = call_of(easy);
+
+    MAGIC_CAST(u, arg, UPSTREAM_MAGIC);
+    if (call)
+        call->is_watched = what != CURL_POLL_REMOVE;
+    return upstream_sockets_want(easy, fd, what, &u->sockets, socket_arg);
+}
+
+/* Out of memory, libcurl 7.88 leaves behind a record of the socket that ends
+ * the process when it is used again (it divides by the size of a table it has
+ * just given up), and stops before it has looked at everything that was due.
+ * The record goes with the socket, and the socket with its call. */
+static void drop_unwatched(struct upstream *u)
+{
+    struct upstream_call *call;
+
+    u->is_short = false;
+    for (call = TAILQ_FIRST(&u->live); call; call = TAILQ_NEXT(call, link))
+        if (call->state == CALL_RUNNING && call->has_socket &&
+            !call->is_watched && !call->is_paused)
+            upstream_queue(call, &u->expired);
+    while ((call = take_first(&u->expired)) != NULL) {
+        upstream_remove(u, call);
+        upstream_call_ended(call, CURLE_OUT_OF_MEMORY);
+    }
+    u->is_due = true;
+    upstream_kick(u);
+}
+
 /* What libcurl left behind: finished calls, and those cancelled meanwhile. */
 static void settle(struct upstream *u)
 {
@@ -124,6 +157,8 @@ static void settle(struct upstream *u)
         upstream_remove(u, call);
         upstream_call_ended(call, code);
     }
+    if (u->is_short)
+        drop_unwatched(u);
 }
 
 static void run(struct upstream *u, curl_socket_t fd, int bits)
@@ -132,7 +167,9 @@ static void run(struct upstream *u, curl_socket_t fd, int bits)
 
     u->is_due = false;
     curl_begin(u);
-    (void)curl_multi_socket_action(u->multi, fd, bits, &running);
+    if (curl_multi_socket_action(u->multi, fd, bits, &running) ==
+        CURLM_OUT_OF_MEMORY)
+        u->is_short = true;
     curl_end(u);
 }
 
@@ -417,10 +454,9 @@ static bool multi_new(struct upstream *u)
     u->multi = curl_multi_init();
     if (!u->multi)
         return false;
-    return curl_multi_setopt(u->multi, CURLMOPT_SOCKETFUNCTION,
-                             upstream_sockets_want) == CURLM_OK &&
-           curl_multi_setopt(u->multi, CURLMOPT_SOCKETDATA, &u->sockets) ==
+    return curl_multi_setopt(u->multi, CURLMOPT_SOCKETFUNCTION, want_socket) ==
                CURLM_OK &&
+           curl_multi_setopt(u->multi, CURLMOPT_SOCKETDATA, u) == CURLM_OK &&
            curl_multi_setopt(u->multi, CURLMOPT_TIMERFUNCTION, want_timer) ==
                CURLM_OK &&
            curl_multi_setopt(u->multi, CURLMOPT_TIMERDATA, u) == CURLM_OK &&

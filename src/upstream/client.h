@@ -70,6 +70,8 @@ struct upstream_call {
     bool has_head;     /* on_head was called */
     bool is_malformed; /* the answer is no HTTP that can be passed on */
     bool is_no_memory; /* keeping the head failed */
+    bool has_socket;   /* in this try libcurl has got one for it */
+    bool is_watched;   /* libcurl wants to hear of one */
     bool is_paused;
     size_t untaken; /* bytes given to on_body and not yet taken */
     mono_us started_at, answer_due, due; /* `due`: NEVER while paused */
@@ -103,6 +105,7 @@ struct upstream {
     struct event *sweep; /* the earliest time-out of a call, or before it */
     mono_us sweep_due;   /* NEVER: not set */
     bool is_in_curl;     /* libcurl is on the stack */
+    bool is_short;       /* libcurl had no memory to watch a socket */
 
     struct upstream_counters counters;
 };
