@@ -94,7 +94,7 @@ START_TEST(consume_and_truncate_keep_the_rest)
 }
 END_TEST
 
-START_TEST(a_reserve_gives_room_to_write, a_number_is_appended_or_nothing)
+START_TEST(a_reserve_gives_room_to_write)
 {
     struct buffer b;
 
