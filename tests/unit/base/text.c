@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
+
+#include <stdio.h>
+
 #include "base/check.h"
 #include "unit.h"
 

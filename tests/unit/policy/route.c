@@ -12,7 +12,8 @@
 static struct policy_snapshot snap;
 static struct policy_load load;
 static struct problems problems;
-static struct policy_loader loader = {&load, &problems, &snap, false};
+static struct policy_loader loader = {
+    .load = &load, .problems = &problems, .snap = &snap};
 
 static void setup(void)
 {

@@ -173,7 +173,7 @@ END_TEST
 
 START_TEST(the_chat_used_longest_ago_makes_room)
 {
-    char chat[16];
+    char chat[24];
 
     open_sender(100, false);
     learn("kept", NUMBER);
