@@ -95,18 +95,7 @@ static int before_sending(void *arg, char *remote_ip, char *local_ip,
             call->upstream->counters.retries++;
     }
     call->attempts++;
-    call->has_socket = true;
     return CURL_PREREQFUNC_OK;
-}
-
-static curl_socket_t open_socket(void *arg, curlsocktype purpose,
-                                 struct curl_sockaddr *address)
-{
-    struct upstream_call *call;
-
-    MAGIC_CAST(call, arg, UPSTREAM_CALL_MAGIC);
-    call->has_socket = true;
-    return upstream_sockets_open(&call->upstream->sockets, purpose, address);
 }
 
 static bool is_gone(const struct upstream_call *call)
@@ -194,8 +183,8 @@ static bool pin(struct upstream_call *call)
     SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_PREREQFUNCTION, before_sending);
     SET(CURLOPT_PREREQDATA, call);
-    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    SET(CURLOPT_OPENSOCKETDATA, call);
+    SET(CURLOPT_OPENSOCKETFUNCTION, upstream_sockets_open);
+    SET(CURLOPT_OPENSOCKETDATA, &call->upstream->sockets);
     SET(CURLOPT_CLOSESOCKETFUNCTION, upstream_sockets_close);
     SET(CURLOPT_CLOSESOCKETDATA, &call->upstream->sockets);
     SET(CURLOPT_BUFFERSIZE, READ_BYTES);
@@ -373,7 +362,6 @@ static void begin_try(struct upstream_call *call)
 {
     call->tries++;
     call->was_stopped = false;
-    call->has_socket = call->is_watched = false;
     call->error[0] = '\0';
     upstream_head_reader_clear(&call->head);
     call->due = call->answer_due;

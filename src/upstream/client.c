@@ -103,37 +103,29 @@ static bool is_paused(CURL *easy)
     return call && call->is_paused;
 }
 
-static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
-                       void *socket_arg)
-{
-    struct upstream *u;
-    struct upstream_call *call = call_of(easy);
+static bool multi_new(struct upstream *u);
 
-    MAGIC_CAST(u, arg, UPSTREAM_MAGIC);
-    if (call)
-        call->is_watched = what != CURL_POLL_REMOVE;
-    return upstream_sockets_want(easy, fd, what, &u->sockets, socket_arg);
-}
-
-/* Out of memory, libcurl 7.88 leaves behind a record of the socket that ends
- * the process when it is used again (it divides by the size of a table it has
- * just given up), and stops before it has looked at everything that was due.
- * The record goes with the socket, and the socket with its call. */
-static void drop_unwatched(struct upstream *u)
+/* Out of memory in the middle of a run, libcurl 7.88 leaves the record of a
+ * socket behind that divides by zero when the next socket of that number
+ * comes, and nothing removes it but the end of the whole handle. So that ends,
+ * and the calls that it has; they would not have got far. */
+static void replace_multi(struct upstream *u)
 {
     struct upstream_call *call;
 
     u->is_short = false;
     for (call = TAILQ_FIRST(&u->live); call; call = TAILQ_NEXT(call, link))
-        if (call->state == CALL_RUNNING && call->has_socket &&
-            !call->is_watched && !call->is_paused)
+        if (call->state == CALL_RUNNING)
             upstream_queue(call, &u->expired);
     while ((call = take_first(&u->expired)) != NULL) {
         upstream_remove(u, call);
         upstream_call_ended(call, CURLE_OUT_OF_MEMORY);
     }
-    u->is_due = true;
-    upstream_kick(u);
+    curl_begin(u);
+    (void)curl_multi_cleanup(u->multi);
+    curl_end(u);
+    upstream_sockets_clear(&u->sockets);
+    (void)multi_new(u); /* or with the next call */
 }
 
 /* What libcurl left behind: finished calls, and those cancelled meanwhile. */
@@ -147,7 +139,8 @@ static void settle(struct upstream *u)
         upstream_remove(u, call);
         upstream_call_recycle(call);
     }
-    while ((message = curl_multi_info_read(u->multi, &left)) != NULL) {
+    while (u->multi &&
+           (message = curl_multi_info_read(u->multi, &left)) != NULL) {
         CURLcode code = message->data.result;
 
         if (message->msg != CURLMSG_DONE)
@@ -158,7 +151,7 @@ static void settle(struct upstream *u)
         upstream_call_ended(call, code);
     }
     if (u->is_short)
-        drop_unwatched(u);
+        replace_multi(u);
 }
 
 static void run(struct upstream *u, curl_socket_t fd, int bits)
@@ -166,6 +159,8 @@ static void run(struct upstream *u, curl_socket_t fd, int bits)
     int running;
 
     u->is_due = false;
+    if (!u->multi)
+        return;
     curl_begin(u);
     if (curl_multi_socket_action(u->multi, fd, bits, &running) ==
         CURLM_OUT_OF_MEMORY)
@@ -187,11 +182,13 @@ static void start_queued(struct upstream *u)
     struct upstream_call *call;
 
     while ((call = take_first(&u->starting)) != NULL) {
-        CURLMcode code;
+        CURLMcode code = CURLM_OUT_OF_MEMORY;
 
-        curl_begin(u);
-        code = curl_multi_add_handle(u->multi, call->easy);
-        curl_end(u);
+        if (u->multi || multi_new(u)) {
+            curl_begin(u);
+            code = curl_multi_add_handle(u->multi, call->easy);
+            curl_end(u);
+        }
         call->state = CALL_RUNNING;
         if (code != CURLM_OK)
             upstream_call_ended(call, CURLE_OUT_OF_MEMORY);
@@ -404,6 +401,17 @@ out:
     return s;
 }
 
+static void set_connections(struct upstream *u)
+{
+    long connections = (long)u->settings.connections;
+
+    if (!u->multi)
+        return;
+    (void)curl_multi_setopt(u->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                            connections);
+    (void)curl_multi_setopt(u->multi, CURLMOPT_MAXCONNECTS, connections);
+}
+
 enum status upstream_configure(struct upstream *u,
                                const struct upstream_settings *settings)
 {
@@ -432,10 +440,7 @@ enum status upstream_configure(struct upstream *u,
     u->host = next.host;
     u->prefix = next.prefix;
     u->generation++;
-    (void)curl_multi_setopt(u->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-                            (long)settings->connections);
-    (void)curl_multi_setopt(u->multi, CURLMOPT_MAXCONNECTS,
-                            (long)settings->connections);
+    set_connections(u);
     return STATUS_OK;
 }
 
@@ -449,19 +454,31 @@ static void curl_init_once(void)
     curl_once_result = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+static bool multi_set(CURLM *multi, struct upstream *u)
+{
+    return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+                             upstream_sockets_want) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, &u->sockets) ==
+               CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, want_timer) ==
+               CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERDATA, u) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) ==
+               CURLM_OK;
+}
+
 static bool multi_new(struct upstream *u)
 {
     u->multi = curl_multi_init();
     if (!u->multi)
         return false;
-    return curl_multi_setopt(u->multi, CURLMOPT_SOCKETFUNCTION, want_socket) ==
-               CURLM_OK &&
-           curl_multi_setopt(u->multi, CURLMOPT_SOCKETDATA, u) == CURLM_OK &&
-           curl_multi_setopt(u->multi, CURLMOPT_TIMERFUNCTION, want_timer) ==
-               CURLM_OK &&
-           curl_multi_setopt(u->multi, CURLMOPT_TIMERDATA, u) == CURLM_OK &&
-           curl_multi_setopt(u->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) ==
-               CURLM_OK;
+    if (!multi_set(u->multi, u)) {
+        (void)curl_multi_cleanup(u->multi);
+        u->multi = NULL;
+        return false;
+    }
+    set_connections(u);
+    return true;
 }
 
 enum status upstream_new(struct event_base *base, const struct clock *clock,

@@ -70,8 +70,6 @@ struct upstream_call {
     bool has_head;     /* on_head was called */
     bool is_malformed; /* the answer is no HTTP that can be passed on */
     bool is_no_memory; /* keeping the head failed */
-    bool has_socket;   /* in this try libcurl has got one for it */
-    bool is_watched;   /* libcurl wants to hear of one */
     bool is_paused;
     size_t untaken; /* bytes given to on_body and not yet taken */
     mono_us started_at, answer_due, due; /* `due`: NEVER while paused */
@@ -84,7 +82,7 @@ struct upstream {
     uint32_t magic;
     struct event_base *base;
     const struct clock *clock;
-    CURLM *multi;
+    CURLM *multi; /* NULL: there was no memory for another (see client.c) */
     struct upstream_sockets sockets;
 
     struct upstream_settings settings; /* url and ca_file owned */
@@ -105,7 +103,7 @@ struct upstream {
     struct event *sweep; /* the earliest time-out of a call, or before it */
     mono_us sweep_due;   /* NEVER: not set */
     bool is_in_curl;     /* libcurl is on the stack */
-    bool is_short;       /* libcurl had no memory to watch a socket */
+    bool is_short;       /* libcurl has run out of memory in the middle */
 
     struct upstream_counters counters;
 };

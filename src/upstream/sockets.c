@@ -73,11 +73,16 @@ static void remove_at(struct upstream_socket **p)
     entry_free(e);
 }
 
-void upstream_sockets_release(struct upstream_sockets *s)
+void upstream_sockets_clear(struct upstream_sockets *s)
 {
     for (size_t i = 0; i < UPSTREAM_SOCKETS_BUCKETS; i++)
         while (s->buckets[i])
             remove_at(&s->buckets[i]);
+}
+
+void upstream_sockets_release(struct upstream_sockets *s)
+{
+    upstream_sockets_clear(s);
     MAGIC_CLEAR(s);
 }
 

@@ -52,7 +52,9 @@ struct upstream_sockets {
 void upstream_sockets_init(struct upstream_sockets *s, struct event_base *base,
                            upstream_ready_fn ready,
                            upstream_is_paused_fn is_paused, void *arg);
-/* After curl_multi_cleanup(). */
+/* After curl_multi_cleanup(), for another one. */
+void upstream_sockets_clear(struct upstream_sockets *s);
+/* After the last one. */
 void upstream_sockets_release(struct upstream_sockets *s);
 
 /* For CURLMOPT_SOCKETFUNCTION, CURLOPT_OPENSOCKETFUNCTION and
