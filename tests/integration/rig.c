@@ -133,7 +133,12 @@ void rig_write_config(struct rig *r, const char *text)
 void rig_stub_start(struct rig *r)
 {
     char listen[64], rest[64], log[600];
-    const char *const argv[] = {STUB, "--listen", listen, NULL};
+    const char *const argv[] = {STUB,
+                                "--listen",
+                                listen,
+                                r->options.deliveries ? "--deliveries" : NULL,
+                                r->options.deliveries,
+                                NULL};
 
     snprintf(listen, sizeof listen, "127.0.0.1:%d", r->stub_port);
     snprintf(log, sizeof log, "%s/stub.log", r->dir);

@@ -44,6 +44,7 @@ struct rig_options {
         *audit_config;
     const char *const *args; /* after `serve -c FILE`, NULL-terminated */
     const char *const *env;  /* "NAME=value", NULL-terminated */
+    const char *deliveries;  /* the stub writes them to that file; NULL: not */
     int listen_fd;           /* handed over to listen on; 0: none */
     const char *wrapper;     /* put before the gateway's command line too */
     bool expects_warnings;

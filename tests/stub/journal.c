@@ -8,6 +8,7 @@
  */
 #include "stub/journal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -33,15 +34,31 @@ struct stub_journal {
     TAILQ_HEAD(entry_list, entry) entries;
     size_t count, bytes;
     uint64_t connections, malformed, begun, delivered;
+    int fd; /* for lines; -1: none */
 };
 
 struct stub_journal *stub_journal_new(void)
 {
     struct stub_journal *j = calloc(1, sizeof *j);
 
-    if (j)
+    if (j) {
         TAILQ_INIT(&j->entries);
+        j->fd = -1;
+    }
     return j;
+}
+
+void stub_journal_write_to(struct stub_journal *j, int fd)
+{
+    j->fd = fd;
+}
+
+static void write_line(struct stub_journal *j, const struct stub_request *req)
+{
+    const char *id = stub_request_header(req, "x-request-id");
+
+    if (j->fd >= 0 && dprintf(j->fd, "%s %s\n", req->method, id ? id : "-") < 0)
+        perror("stub: deliveries");
 }
 
 static void drop(struct stub_journal *j, struct entry *e)
@@ -140,6 +157,7 @@ uint64_t stub_journal_delivered(struct stub_journal *j,
     struct entry *e = entry_new(req);
 
     j->delivered++;
+    write_line(j, req);
     if (!e)
         return 0;
     e->number = j->delivered;

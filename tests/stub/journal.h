@@ -21,6 +21,9 @@
 struct stub_journal;
 
 struct stub_journal *stub_journal_new(void); /* NULL: out of memory */
+/* Write a line for each delivery from now on, "METHOD X-REQUEST-ID", to that
+ * file: it outlives a stub that is killed. */
+void stub_journal_write_to(struct stub_journal *j, int fd);
 void stub_journal_free(struct stub_journal *j);
 void stub_journal_clear(struct stub_journal *j);
 

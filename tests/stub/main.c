@@ -2,7 +2,7 @@
  *
  * stub/main.c - the stub upstream: a chat API to test a gateway against.
  *
- *   stub [--listen 127.0.0.1:0] [--port-file FILE]
+ *   stub [--listen 127.0.0.1:0] [--port-file FILE] [--deliveries FILE]
  *
  * Prints "stub.bound address=ADDRESS:PORT" on standard output when it listens
  * (and writes the port alone to FILE, complete at once), then serves until
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -22,7 +23,8 @@
 #include "stub/server.h"
 
 static const char usage[] =
-    "usage: stub [--listen ADDRESS:PORT] [--port-file FILE]\n"
+    "usage: stub [--listen ADDRESS:PORT] [--port-file FILE] "
+    "[--deliveries FILE]\n"
     "A stand-in for the chat API, for tests. Port 0 (the default, on\n"
     "127.0.0.1) is any free one; standard output says which.\n";
 
@@ -114,7 +116,7 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
 }
 
 static int serve(struct event_base *base, const char *listen,
-                 const char *port_file)
+                 const char *port_file, int deliveries)
 {
     struct sockaddr_storage address;
     int length, exit_status;
@@ -133,6 +135,7 @@ static int serve(struct event_base *base, const char *listen,
     else
         exit_status = announce(stub_server_fd(server), port_file);
     if (exit_status == 0) {
+        stub_journal_write_to(api.journal, deliveries);
         evsignal_add(term, NULL);
         evsignal_add(intr, NULL);
         event_base_dispatch(base);
@@ -151,18 +154,24 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         {"listen", required_argument, NULL, 'l'},
         {"port-file", required_argument, NULL, 'p'},
+        {"deliveries", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     const char *listen = "127.0.0.1:0", *port_file = NULL;
     struct event_base *base;
-    int option, exit_status;
+    int option, exit_status, deliveries = -1;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'l') {
             listen = optarg;
         } else if (option == 'p') {
             port_file = optarg;
+        } else if (option == 'd') {
+            deliveries =
+                open(optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+            if (deliveries < 0)
+                return fail(optarg, strerror(errno));
         } else {
             fputs(usage, option == 'h' ? stdout : stderr);
             return option == 'h' ? 0 : 2;
@@ -176,7 +185,7 @@ int main(int argc, char **argv)
     base = event_base_new();
     if (!base)
         return fail("start", "no event loop");
-    exit_status = serve(base, listen, port_file);
+    exit_status = serve(base, listen, port_file, deliveries);
     event_base_free(base);
     return exit_status;
 }

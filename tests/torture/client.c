@@ -21,7 +21,7 @@
 
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 
-static int dial(int port)
+int client_dial(int port)
 {
     struct sockaddr_in in = {.sin_family = AF_INET};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -47,7 +47,7 @@ static bool wait_for(int fd, short events, int64_t until)
 
 /* False: the other side does not take it. That is no end yet: it may have
  * answered before. */
-static bool send_all(int fd, struct text t, size_t piece, int64_t until)
+bool client_send(int fd, struct text t, size_t piece, int64_t until)
 {
     size_t at = 0;
 
@@ -122,17 +122,19 @@ static bool is_complete(struct client_answer *a)
            memcmp(a->bytes.data + a->bytes.len - last, last_chunk, last) == 0;
 }
 
-static void read_answer(int fd, int64_t until, struct client_answer *a)
+static void read_answer(int fd, size_t piece, int64_t until,
+                        struct client_answer *a)
 {
     for (;;) {
+        size_t most = piece > 0 ? piece : 65536;
         ssize_t n;
 
-        ck_assert_int_eq(buffer_reserve(&a->bytes, 65536), STATUS_OK);
+        ck_assert_int_eq(buffer_reserve(&a->bytes, most), STATUS_OK);
         if (!wait_for(fd, POLLIN, until)) {
             a->end = CLIENT_LATE;
             return;
         }
-        n = recv(fd, a->bytes.data + a->bytes.len, 65536, MSG_DONTWAIT);
+        n = recv(fd, a->bytes.data + a->bytes.len, most, MSG_DONTWAIT);
         if (n < 0 && errno == EAGAIN)
             continue;
         if (n <= 0) {
@@ -143,31 +145,40 @@ static void read_answer(int fd, int64_t until, struct client_answer *a)
         a->bytes.data[a->bytes.len] = '\0';
         if (is_complete(a))
             return;
+        if (piece > 0)
+            process_nap();
     }
+}
+
+void client_read(int fd, size_t piece, int64_t until, struct client_answer *out)
+{
+    const char *id;
+
+    memset(out, 0, sizeof(*out));
+    buffer_init(&out->bytes, ANSWER_MAX);
+    read_answer(fd, piece, until, out);
+    id = out->body > 0 ? header(out, "\r\nX-Request-Id: ") : NULL;
+    if (id)
+        snprintf(out->request_id, sizeof(out->request_id), "%.*s",
+                 (int)strcspn(id, "\r"), id);
 }
 
 void client_call(int port, struct text request, size_t piece,
                  int64_t deadline_ms, struct client_answer *out)
 {
     int64_t begin = process_now_ms(), until = begin + deadline_ms;
-    const char *id;
-    int fd;
+    int fd = client_dial(port);
 
-    memset(out, 0, sizeof(*out));
-    buffer_init(&out->bytes, ANSWER_MAX);
-    fd = dial(port);
     if (fd < 0) {
+        memset(out, 0, sizeof(*out));
+        buffer_init(&out->bytes, ANSWER_MAX);
         out->end = CLIENT_CLOSED;
         return;
     }
-    (void)send_all(fd, request, piece, until);
-    read_answer(fd, until, out);
+    (void)client_send(fd, request, piece, until);
+    client_read(fd, 0, until, out);
     close(fd);
     out->took_ms = process_now_ms() - begin;
-    id = out->body > 0 ? header(out, "\r\nX-Request-Id: ") : NULL;
-    if (id)
-        snprintf(out->request_id, sizeof(out->request_id), "%.*s",
-                 (int)strcspn(id, "\r"), id);
 }
 
 void client_answer_release(struct client_answer *a)

@@ -29,8 +29,17 @@ struct client_answer {
     int64_t took_ms;
 };
 
-/* Connect to 127.0.0.1:port, send, read one answer, close. In pieces of
- * `piece` bytes, each a segment of its own; 0: at once. */
+/* Connect to 127.0.0.1:port; -1: it cannot be reached. */
+int client_dial(int port);
+/* In pieces of `piece` bytes, each a segment of its own; 0: at once. False:
+ * the other side does not take it until `until` (process_now_ms()). */
+bool client_send(int fd, struct text request, size_t piece, int64_t until);
+/* The next answer, `piece` bytes at a time with a nap in between; 0: as it
+ * comes. Bytes behind it are lost. */
+void client_read(int fd, size_t piece, int64_t until,
+                 struct client_answer *out);
+
+/* All of it: connect, send, read one answer, close. */
 void client_call(int port, struct text request, size_t piece,
                  int64_t deadline_ms, struct client_answer *out);
 void client_answer_release(struct client_answer *a);

@@ -212,6 +212,7 @@ const struct scenario scenarios[] = {
      .status = 201,
      .follow_up = 201,
      .deliveries = 1,
+     .repeats = 1,
      .piece = 150,
      .make = make_chunked},
     {.name = "invalid",
@@ -282,12 +283,14 @@ const struct scenario scenarios[] = {
      .status = 200,
      .follow_up = 201,
      .deliveries = 1,
+     .repeats = 1,
      .make = make_large},
     {.name = "message-to-unknown-chat",
      REDIS,
      .status = 202,
      .follow_up = 201,
      .deliveries = 2, /* the lookup too */
+     .repeats = 1,
      .make = make_message},
 };
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

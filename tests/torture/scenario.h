@@ -20,6 +20,8 @@ struct scenario {
     int follow_up;  /* status of an ordinary create behind it */
     size_t piece;   /* the request is sent in pieces; 0: at once */
     int deliveries; /* to the upstream, when nothing fails */
+    int repeats;    /* so many of them may be tried once more: reads, and
+                     * what has an idempotency key */
     bool is_stub_away;
     /* Each may be NULL. Once a run: before calls are counted; while they are,
      * before the request. */

@@ -160,7 +160,7 @@ static void judge_record(struct sweep *s, struct outcome *o)
 
 static void judge_delivery(struct sweep *s, struct outcome *o)
 {
-    if (o->deliveries > s->scenario->deliveries)
+    if (o->deliveries > s->scenario->deliveries + s->scenario->repeats)
         wrong(o, "delivered %lld times", (long long)o->deliveries);
     if (o->answer.end == CLIENT_ANSWERED && o->answer.status / 100 == 2 &&
         o->deliveries == 0)
