@@ -4,14 +4,16 @@
 # run.sh [--all] - install what is missing, build with sanitizers, run the
 # tests. May be run again and again, as root or with sudo, from anywhere.
 #
-#   --all   the long ones too: valgrind, fuzzing for a minute a target,
-#           make distcheck
+#   --all   the long ones too: valgrind, every library call failed once,
+#           100 reloads and 5 restarts under load, 10,000 idle connections, a
+#           soak, fuzzing for a minute a target, make distcheck
 #
 # Environment:
 #   BUILD         build directory (build-tests in the checkout)
 #   JOBS          parallel compilations (the number of cores)
 #   CHECK_JOBS    parallel tests (2)
 #   FUZZ_SECONDS  a fuzz target (10; with --all 60)
+#   SOAK_SECONDS  of the soak (60); by hand 600 or more
 #   NO_INSTALL=1  never call apt-get; what is missing is an error
 #
 # The last line is "N passed, N failed": test programs, the client's checks,
@@ -306,7 +308,18 @@ run_valgrind() {
 # Every library call of a request fails once, and nobody else notices.
 run_torture() {
     cd "$build/valgrind" && make tests/torture/interpose.so tests/torture/torture &&
-        tests/torture/torture
+        TORTURE=all tests/torture/torture
+}
+
+run_thorough() {
+    cd "$build/valgrind" &&
+        TEST_THOROUGH=1 make check TESTS='tests/integration/restart tests/integration/bounds'
+}
+
+# Clients and neighbours that fail at random; its figures are in the log.
+run_soak() {
+    cd "$build/valgrind" && make tests/soak/soak &&
+        SOAK_SECONDS=${SOAK_SECONDS:-60} tests/soak/soak
 }
 
 distcheck() {
@@ -335,6 +348,8 @@ if [ "$all" -eq 1 ]; then
     needed valgrind-build make -C "$build/valgrind" -j"$jobs" check TESTS=
     counted valgrind run_valgrind
     counted torture run_torture
+    counted thorough run_thorough
+    counted soak run_soak
     counted distcheck distcheck
 fi
 echo "after $SECONDS s"

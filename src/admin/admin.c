@@ -9,8 +9,10 @@
 #include "admin/admin.h"
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,7 @@
 #define ADMIN_HEAD_MAX 8192
 #define ADMIN_BODY_MAX 4096
 #define ADMIN_TIMEOUT_S 10
+#define ACCEPT_PAUSE_US (100 * 1000)
 #define CREDENTIALS_MAX 512
 #define ALL_METHODS 0x7fff /* 0x8000: unknown ones */
 
@@ -274,6 +277,24 @@ static void answer(struct evhttp_request *req, void *arg)
 
 /* ---- life ---- */
 
+static void on_resume(evutil_socket_t fd, short what, void *listener)
+{
+    (void)fd, (void)what;
+    evconnlistener_enable(listener);
+}
+
+/* No descriptor or no memory for one more connection: without a pause the loop
+ * would spin, for the socket stays readable. (`arg` is evhttp's own.) */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    static const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_US};
+    (void)arg;
+    evconnlistener_disable(listener);
+    if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT,
+                        on_resume, listener, &pause) != 0)
+        evconnlistener_enable(listener);
+}
+
 enum status admin_new(struct event_base *base, int fd,
                       const struct admin_settings *settings,
                       const struct admin_source *source, void *arg,
@@ -288,12 +309,16 @@ enum status admin_new(struct event_base *base, int fd,
     a->arg = arg;
     LIST_INIT(&a->replies);
     a->http = evhttp_new(base);
-    if (a->http == NULL || evhttp_accept_socket(a->http, fd) != 0) {
+    struct evhttp_bound_socket *bound =
+        a->http ? evhttp_accept_socket_with_handle(a->http, fd) : NULL;
+    if (bound == NULL) {
         if (a->http != NULL)
             evhttp_free(a->http);
         free(a);
         return STATUS_NO_MEMORY;
     }
+    evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound),
+                                on_accept_error);
     /* All that evhttp knows; to others it says 501 itself. */
     evhttp_set_allowed_methods(a->http, ALL_METHODS);
     evhttp_set_max_headers_size(a->http, ADMIN_HEAD_MAX);

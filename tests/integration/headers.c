@@ -104,6 +104,45 @@ START_TEST(all_of_x_forwarded_needs_trust)
 }
 END_TEST
 
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+
+/* Ids and addresses likewise: who is not trusted gets new ones, and is
+ * recorded by its own address. */
+START_TEST(ids_and_addresses_need_trust)
+{
+    bool is_trusted = trust[_i].count > 0;
+    const struct json_value *line;
+    struct json_document *log;
+    struct rig_audit lines;
+    struct wire_answer a;
+    const char *sent;
+
+    start(trust[_i].config);
+    create("X-Request-Id: mine-1\r\n"
+           "traceparent: 00-" TRACE "-b7ad6b7169203331-01\r\n"
+           "X-Forwarded-For: 192.0.2.7, 127.0.0.9\r\n",
+           &a);
+    ck_assert_int_eq(a.status, 201);
+    ck_assert_int_eq(strcmp(wire_answer_header(&a, "x-request-id"), "mine-1") ==
+                         0,
+                     is_trusted);
+    line = expect_line(&rig, &lines, &a);
+    expect_member(line, "client", is_trusted ? "192.0.2.7" : "127.0.0.1");
+    ck_assert_int_eq(strcmp(wire_text(line, "/gateway_trace_id"), TRACE) == 0,
+                     is_trusted);
+    rig_audit_release(&lines);
+    wire_answer_release(&a);
+    log = rig_stub_log(&rig);
+    sent = expect_sent_header(log, 0, "x-forwarded-for", NULL);
+    ck_assert_str_eq(sent, is_trusted ? "192.0.2.7, 127.0.0.9, 127.0.0.1"
+                                      : "127.0.0.1");
+    sent = expect_sent_header(log, 0, "traceparent", NULL);
+    ck_assert_int_eq(strstr(sent, TRACE) != NULL, is_trusted);
+    json_free(log);
+    rig_stop(&rig);
+}
+END_TEST
+
 /* A program need not read the sentence: the rule stands beside it. */
 START_TEST(a_refused_head_names_its_rule)
 {
@@ -179,6 +218,8 @@ static Suite *suite(void)
     tcase_add_test(t, a_second_content_encoding_is_seen);
     tcase_add_test(t, many_via_are_one_list);
     tcase_add_loop_test(t, all_of_x_forwarded_needs_trust, 0,
+                        (int)ARRAY_LEN(trust));
+    tcase_add_loop_test(t, ids_and_addresses_need_trust, 0,
                         (int)ARRAY_LEN(trust));
     tcase_add_test(t, a_refused_head_names_its_rule);
     tcase_add_test(t, chunks_of_nothing_are_no_body);
