@@ -62,6 +62,39 @@ void violate_type(struct schema_run *run, const struct node *node,
     violate_phrase(run, node, to, type_phrases[type], depth);
 }
 
+/* `bits` of one value. */
+static const char *bits_phrase(unsigned bits)
+{
+    if (bits == NODE_TYPE(JSON_NUMBER))
+        return "a number that is no integer";
+    return type_phrases[__builtin_ctz(bits)];
+}
+
+void violate_choice(struct schema_run *run, struct inst *to, const char *rule,
+                    const struct choice *c, uint32_t depth)
+{
+    char expected[128];
+    unsigned types = c->types;
+
+    if (types & NODE_TYPE(JSON_NUMBER))
+        types &= ~(unsigned)NODE_INTEGER; /* included */
+    types_describe(types, expected, sizeof(expected));
+    if (c->passed > 1)
+        violate(run, to, depth, rule,
+                "is %s that matches %u of the alternatives, of which exactly "
+                "one is allowed",
+                type_phrases[__builtin_ctz(c->bits)], (unsigned)c->passed);
+    else if (c->types & c->bits)
+        violate(run, to, depth, rule,
+                "is %s that matches none of the alternatives",
+                type_phrases[__builtin_ctz(c->bits)]);
+    else if (c->types)
+        violate(run, to, depth, rule, "must be %s, not %s", expected,
+                bits_phrase(c->bits));
+    else
+        violate_text(run, to, depth, rule, "is not allowed here");
+}
+
 /* ---- scalars as values ---- */
 
 /* Without point and exponent it is one, and most numbers are written so. */

@@ -390,7 +390,8 @@ void frame_end(struct schema_run *run)
         canonical = capture_close(run, f);
     insts_end(run, f, canonical, depth);
     for (i = 0; i < l->group_count; i++)
-        unit_resolve(run, f, &f->insts[l->groups[i]], depth);
+        unit_resolve(run, f, &f->insts[l->groups[i]],
+                     NODE_TYPE(f->is_object ? JSON_OBJECT : JSON_ARRAY), depth);
     if (f->has_waiting)
         links_end(run, f, depth);
     if (f->is_captured)

@@ -342,6 +342,14 @@ void violations_release(struct schema_run *run);
 void check_scalar(struct schema_run *run, const struct node *node,
                   struct inst *to, struct scalar *s, uint32_t depth);
 /* `type` is none of the node's. */
+struct choice {
+    unsigned types;  /* that some alternative allows */
+    unsigned bits;   /* of the value: its type, and integer */
+    uint32_t passed; /* alternatives */
+};
+/* None of them passed, or more than one where only one may. */
+void violate_choice(struct schema_run *run, struct inst *to, const char *rule,
+                    const struct choice *c, uint32_t depth);
 void violate_type(struct schema_run *run, const struct node *node,
                   struct inst *to, enum json_type type, uint32_t depth);
 void check_object_end(struct schema_run *run, struct inst *inst,
@@ -406,9 +414,10 @@ void unit_begin(struct schema_run *run, struct inst *root, unsigned bits,
 /* A selector's member came with this value; NULL: no string. */
 void unit_select(struct schema_run *run, struct inst *inst, enum group g,
                  struct scalar *s);
-/* The value has ended: combine the verdicts, last to first. */
+/* The value, of these type bits, has ended: combine the verdicts, last to
+ * first. */
 void unit_resolve(struct schema_run *run, struct frame *f, struct inst *root,
-                  uint32_t depth);
+                  unsigned bits, uint32_t depth);
 /* Tell the one who asked for a value `depth` frames down; `root` is NULL
  * where a false schema was asked for. */
 void unit_deliver(struct schema_run *run, struct inst *root, struct inst *asker,

@@ -293,36 +293,35 @@ static void promote(struct schema_run *run, struct inst *child,
 }
 
 static void violate_group(struct schema_run *run, struct inst *inst,
-                          enum group g, uint32_t passed, bool is_object,
+                          enum group g, uint32_t passed, unsigned bits,
                           uint32_t depth)
 {
-    const struct selector *selector = inst->node->combo->selector[g];
-    const char *wanted = inst->node->combo->wanted[g];
+    const struct combo *c = inst->node->combo;
+    const char *wanted = bits & NODE_TYPE(JSON_OBJECT) ? c->wanted[g] : NULL;
     const char *rule = place_rules[group_place[g]];
+    struct choice choice = {.bits = bits, .passed = passed};
+    uint32_t i;
 
-    if (wanted && is_object && passed == 0)
+    for (i = c->begin[group_place[g]]; i < c->begin[group_place[g] + 1]; i++)
+        choice.types |= c->places[i].node->conj_types;
+    if (wanted && passed == 0)
         violate(run, inst, depth, rule, "must have %s of %s, and has none",
                 g == GROUP_ONE ? "exactly one" : "at least one", wanted);
-    else if (wanted && is_object)
+    else if (wanted)
         violate(run, inst, depth, rule, "must have exactly one of %s, not %u",
                 wanted, (unsigned)passed);
-    else if (passed > 1)
+    else if (passed == 0 && c->selector[g] && inst->selected[g] < 0 &&
+             (bits & NODE_TYPE(JSON_OBJECT)))
         violate(run, inst, depth, rule,
-                "matches %u of the alternatives, of which exactly one is "
-                "allowed",
-                (unsigned)passed);
-    else if (selector && inst->selected[g] < 0)
-        violate(run, inst, depth, rule,
-                "matches none of the alternatives: it must be an object whose "
-                "member \"%s\" is %s",
-                selector->member.data, selector->expected);
+                "matches none of the alternatives: its member \"%s\" must be "
+                "%s",
+                c->selector[g]->member.data, c->selector[g]->expected);
     else
-        violate_text(run, inst, depth, rule,
-                     "matches none of the alternatives that are allowed");
+        violate_choice(run, inst, rule, &choice, depth);
 }
 
 static void resolve_group(struct schema_run *run, struct inst *inst,
-                          enum group g, bool is_object, uint32_t depth)
+                          enum group g, unsigned bits, uint32_t depth)
 {
     const struct combo *c = inst->node->combo;
     uint32_t begin = c->begin[group_place[g]];
@@ -347,11 +346,11 @@ static void resolve_group(struct schema_run *run, struct inst *inst,
         promote(run, child_at(inst, begin + (uint32_t)inst->selected[g]), inst);
         return;
     }
-    violate_group(run, inst, g, passed, is_object, depth);
+    violate_group(run, inst, g, passed, bits, depth);
 }
 
 static void resolve_inst(struct schema_run *run, struct inst *inst,
-                         bool is_object, uint32_t depth)
+                         unsigned bits, uint32_t depth)
 {
     const struct combo *c = inst->node->combo;
     struct inst *child;
@@ -362,8 +361,8 @@ static void resolve_inst(struct schema_run *run, struct inst *inst,
         if (child->failed)
             hold_move(run, child, inst);
     }
-    resolve_group(run, inst, GROUP_ANY, is_object, depth);
-    resolve_group(run, inst, GROUP_ONE, is_object, depth);
+    resolve_group(run, inst, GROUP_ANY, bits, depth);
+    resolve_group(run, inst, GROUP_ONE, bits, depth);
     for (i = c->begin[PLACE_NOT]; i < c->begin[PLACE_NOT + 1]; i++)
         if (passes(child_at(inst, i)))
             violate_text(run, inst, depth, "not",
@@ -386,7 +385,7 @@ static void resolve_inst(struct schema_run *run, struct inst *inst,
 }
 
 void unit_resolve(struct schema_run *run, struct frame *f, struct inst *root,
-                  uint32_t depth)
+                  unsigned bits, uint32_t depth)
 {
     uint32_t i;
 
@@ -396,7 +395,7 @@ void unit_resolve(struct schema_run *run, struct frame *f, struct inst *root,
         if (!inst_is_at_work(inst))
             continue;
         if (inst->node->combo)
-            resolve_inst(run, inst, f && f->is_object, depth);
+            resolve_inst(run, inst, bits, depth);
         if (inst->extra && inst->extra->unevaluated)
             unevaluated_end(run, f, inst);
     }
@@ -526,7 +525,7 @@ static void scalar_lay_out(struct schema_run *run, const struct duty *d,
     for (i = 0; i < c->count && run->status == STATUS_OK; i++)
         if (root[i].is_live && root[i].node->kind != NODE_FALSE)
             check_scalar(run, root[i].node, &root[i], s, run->depth);
-    unit_resolve(run, NULL, root, run->depth);
+    unit_resolve(run, NULL, root, s->bits, run->depth);
     unit_deliver(run, root, asker, d->role, run->depth);
     for (i = 0; run->holds > 0 && i < c->count; i++)
         hold_drop(run, &root[i]);

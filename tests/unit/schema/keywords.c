@@ -348,15 +348,18 @@ static const struct {
      "must have at least one of \"a\", \"b\" and \"c\", and has none"},
     /* "required" asks nothing of what is no object. */
     {"{\"oneOf\":[{\"required\":[\"a\"]},{\"required\":[\"b\"]}]}", "7",
-     "matches 2 of the alternatives"},
+     "is a number that matches 2 of the alternatives"},
     {"{\"oneOf\":[{\"required\":[\"a\"]},{\"required\":[\"b\"],"
      "\"minProperties\":2}]}",
-     "{}", "matches none of the alternatives that are allowed"},
+     "{}", "is an object that matches none of the alternatives"},
     {"{\"oneOf\":[{\"type\":\"object\",\"required\":[\"k\"],\"properties\":"
      "{\"k\":{\"const\":\"a\"}}},{\"type\":\"object\",\"required\":[\"k\"],"
      "\"properties\":{\"k\":{\"enum\":[\"b\",\"c\"]}}}]}",
-     "{\"k\":\"secret\"}",
-     "it must be an object whose member \"k\" is \"a\", "},
+     "{\"k\":\"secret\"}", "its member \"k\" must be \"a\", "},
+    {"{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"null\"}]}", "\"secret\"",
+     "must be null or an integer, not a string"},
+    {"{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"array\"}]}", "1.5",
+     "must be an array or an integer, not a number that is no integer"},
     {"{\"enum\":[1,2,3,4,5,6,7,8,9,10]}", "0",
      "must be 1, 2, 3, 4, 5, 6, 7, 8 or one of 2 more"},
     {"{\"required\":[\"to\"]}", "{}", "lacks the member \"to\""},
