@@ -361,6 +361,10 @@ static void resolve_inst(struct schema_run *run, struct inst *inst,
         if (child->failed)
             hold_move(run, child, inst);
     }
+    /* Of the wrong type, which has been said: the rest would tell nobody
+     * more. */
+    if (!(inst->node->types & bits))
+        return;
     resolve_group(run, inst, GROUP_ANY, bits, depth);
     resolve_group(run, inst, GROUP_ONE, bits, depth);
     for (i = c->begin[PLACE_NOT]; i < c->begin[PLACE_NOT + 1]; i++)
