@@ -25,7 +25,10 @@ static size_t mask(struct text number, char *out)
     size_t first = number.len < 8 ? 1 : 3, last = number.len < 8 ? 0 : 2;
 
     for (size_t i = 0; i < number.len; i++)
-        out[i] = i < first || i >= number.len - last ? number.data[i] : '*';
+        if (i < first || i >= number.len - last)
+            out[i] = number.data[i];
+        else
+            out[i] = '*';
     return number.len;
 }
 

@@ -24,9 +24,9 @@
 #include "schema/pick.h"
 
 #define SEARCH_MAGIC 0x61756472u /* "audr" */
-#define READ_BYTES (256 * 1024)
+#define READ_BYTES ((size_t)256 * 1024)
 /* Records are at most AUDIT_LINE_MAX; other versions may have had more. */
-#define LINE_MAX_BYTES (64 * 1024)
+#define LINE_MAX_BYTES ((size_t)64 * 1024)
 #define NEEDLES_MAX 5
 
 /* What a record is picked for; PICK_TARGETS_MAX is just enough. */

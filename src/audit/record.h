@@ -21,7 +21,7 @@
 #include "base/status.h"
 #include "base/text.h"
 
-#define AUDIT_LINE_MAX (16 * 1024)
+#define AUDIT_LINE_MAX ((size_t)16 * 1024)
 
 enum audit_decision {
     AUDIT_FORWARDED,   /* the upstream answered, and its answer was passed on */

@@ -31,7 +31,7 @@
 /* At the end of the program. */
 #define LAST_PATIENCE_US US_PER_S
 /* Memory kept from a bad time. */
-#define KEEP_BYTES (256 * 1024)
+#define KEEP_BYTES ((size_t)256 * 1024)
 
 struct audit_entry {
     size_t len;         /* of the line */

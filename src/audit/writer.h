@@ -74,7 +74,7 @@ typedef void (*audit_done_fn)(void *arg, enum status status);
 /* Takes a copy of `line` (which ends in a newline). `done` exactly once,
  * never before this returns; may be NULL. STATUS_NO_MEMORY,
  * STATUS_TOO_LARGE (AUDIT_WAITING_MAX waits already): `done` is not called. */
-#define AUDIT_WAITING_MAX (8 * 1024 * 1024)
+#define AUDIT_WAITING_MAX ((size_t)8 * 1024 * 1024)
 enum status audit_writer_append(struct audit_writer *w, struct text line,
                                 audit_done_fn done, void *arg) MUST_CHECK;
 /* The answer went away: its line is still written, done() is not called. */

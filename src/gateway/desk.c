@@ -12,8 +12,8 @@
 #include "gateway/explain.h"
 #include "gateway/server_state.h"
 
-#define METRICS_TEXT_MAX (1024 * 1024)
-#define EXPLAIN_QUESTION_MAX (64 * 1024)
+#define METRICS_TEXT_MAX ((size_t)1024 * 1024)
+#define EXPLAIN_QUESTION_MAX ((size_t)64 * 1024)
 
 /* ---- questions to the workers ---- */
 

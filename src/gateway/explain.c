@@ -10,8 +10,8 @@
 #include "gateway/charges.h"
 
 #define EXPLAIN_MAGIC 0x6578706cu
-#define EXPLAIN_ARENA_MAX (256 * 1024)
-#define EXPLAIN_TEXT_MAX (256 * 1024)
+#define EXPLAIN_ARENA_MAX ((size_t)256 * 1024)
+#define EXPLAIN_TEXT_MAX ((size_t)256 * 1024)
 
 struct explain {
     uint32_t magic;

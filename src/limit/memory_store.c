@@ -38,7 +38,7 @@
 
 #define BUCKETS_MAX (UINT32_C(1) << 30)
 #define CORRECTIONS_MAX 256
-#define UNUSED_US (30 * 86400 * US_PER_S)
+#define UNUSED_US (INT64_C(30) * 86400 * US_PER_S)
 
 struct slot {
     struct fingerprint key;

@@ -225,8 +225,9 @@ static bool lower(struct text chat, char out[SENDER_CHAT_MAX + 1])
     if (chat.len == 0 || chat.len > SENDER_CHAT_MAX)
         return false;
     for (size_t i = 0; i < chat.len; i++) {
-        char c = chat.data[i];
-        out[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        out[i] = chat.data[i];
+        if (out[i] >= 'A' && out[i] <= 'Z')
+            out[i] = (char)(out[i] + 32);
     }
     out[chat.len] = '\0';
     return true;
