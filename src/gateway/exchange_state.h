@@ -200,6 +200,11 @@ struct ratelimit_fields {
     int64_t retry_after_us; /* of a refusal; 0 when allowed */
 };
 void ratelimit_format(struct exchange *x, struct ratelimit_fields *out);
+/* Which enforced charge is closest to refusing (of several that refuse, the
+ * one with the longest wait); SIZE_MAX: none was decided. */
+size_t ratelimit_closest(const struct exchange *x);
+/* The wait of a charge that refuses, as it is told: a day for never. */
+int64_t ratelimit_wait_us(const struct limit_verdict *v);
 
 /* forward.c: the request for upstream, in the arena. */
 enum status forward_make(struct exchange *x,

@@ -27,7 +27,7 @@ static int64_t refill_seconds(const struct limit_rate *r, int64_t tokens)
                     US_PER_S);
 }
 
-static int64_t wait_us_of(const struct limit_verdict *v)
+int64_t ratelimit_wait_us(const struct limit_verdict *v)
 {
     return v->wait_us == LIMIT_WAIT_NEVER ? NEVER_S * US_PER_S : v->wait_us;
 }
@@ -37,7 +37,7 @@ static int64_t reset_seconds(const struct limit_rate *r,
 {
     int64_t seconds = v->allowed
                           ? refill_seconds(r, v->remaining_utok / LIMIT_UTOK)
-                          : ceil_div(wait_us_of(v), US_PER_S);
+                          : ceil_div(ratelimit_wait_us(v), US_PER_S);
     return seconds < 1 ? 1 : seconds;
 }
 
@@ -50,7 +50,7 @@ static bool is_closer(const struct exchange *x, size_t a, size_t b)
     if (va->allowed != vb->allowed)
         return !va->allowed;
     if (!va->allowed)
-        return wait_us_of(va) > wait_us_of(vb);
+        return ratelimit_wait_us(va) > ratelimit_wait_us(vb);
     return va->remaining_utok / x->asked[a].cost_utok <
            vb->remaining_utok / x->asked[b].cost_utok;
 }
@@ -98,31 +98,34 @@ static struct text taken(struct exchange *x, struct buffer *b, enum status s)
     return out;
 }
 
+size_t ratelimit_closest(const struct exchange *x)
+{
+    size_t closest = SIZE_MAX;
+    for (size_t i = 0; x->is_decided && i < x->decision.count; i++)
+        if (!x->charges[i].is_shadow &&
+            (closest == SIZE_MAX || is_closer(x, i, closest)))
+            closest = i;
+    return closest;
+}
+
 void ratelimit_format(struct exchange *x, struct ratelimit_fields *out)
 {
     struct buffer *b = &x->worker->scratch;
     enum status s = STATUS_OK;
-    size_t closest = SIZE_MAX;
+    size_t closest = ratelimit_closest(x);
     *out = (struct ratelimit_fields){{NULL, 0}, {NULL, 0}, 0};
-    if (!x->is_decided)
+    if (closest == SIZE_MAX)
         return;
     buffer_clear(b);
-    for (size_t i = 0; i < x->decision.count; i++) {
-        const struct limit_verdict *v = &x->decision.verdicts[i];
-        if (x->charges[i].is_shadow)
-            continue;
-        put_policy(b, x, i, &s);
-        if (closest == SIZE_MAX || is_closer(x, i, closest))
-            closest = i;
-        if (!v->allowed && wait_us_of(v) > out->retry_after_us)
-            out->retry_after_us = wait_us_of(v);
-    }
-    if (closest != SIZE_MAX) {
-        const struct limit_verdict *v = &x->decision.verdicts[closest];
-        out->policy = taken(x, b, s);
-        put_name(b, x->charges[closest].limit, &s);
-        put_number(b, ";r=", v->remaining_utok / LIMIT_UTOK, &s);
-        put_number(b, ";t=", reset_seconds(&x->asked[closest].rate, v), &s);
-        out->limit = taken(x, b, s);
-    }
+    for (size_t i = 0; i < x->decision.count; i++)
+        if (!x->charges[i].is_shadow)
+            put_policy(b, x, i, &s);
+    out->policy = taken(x, b, s);
+    const struct limit_verdict *v = &x->decision.verdicts[closest];
+    put_name(b, x->charges[closest].limit, &s);
+    put_number(b, ";r=", v->remaining_utok / LIMIT_UTOK, &s);
+    put_number(b, ";t=", reset_seconds(&x->asked[closest].rate, v), &s);
+    out->limit = taken(x, b, s);
+    if (!v->allowed)
+        out->retry_after_us = ratelimit_wait_us(v);
 }

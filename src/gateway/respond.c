@@ -31,22 +31,21 @@ static bool is_refusing(const struct exchange *x, size_t i)
 }
 
 /* The sentence of a 429: which limit, how large, and when to come back. */
-static const char *limited_message(struct exchange *x)
+static const char *limited_message(struct exchange *x, size_t i)
 {
-    struct ratelimit_fields fields;
-    ratelimit_format(x, &fields);
-    for (size_t i = 0; i < x->decision.count; i++) {
-        const struct policy_charge *c = &x->charges[i];
-        if (!is_refusing(x, i))
-            continue;
-        return arena_printf(
-            &x->arena,
-            "the limit %s.%s of %" PRId64 " tokens is spent; this request "
-            "costs %" PRId64 "; try again in %" PRId64 " ms",
-            c->policy, c->limit, c->capacity, c->cost,
-            (fields.retry_after_us + US_PER_MS - 1) / US_PER_MS);
-    }
-    return NULL;
+    const struct policy_charge *c = &x->charges[i];
+    const struct limit_verdict *v = &x->decision.verdicts[i];
+    if (v->wait_us == LIMIT_WAIT_NEVER)
+        return arena_printf(&x->arena,
+                            "the limit %s.%s of %" PRId64 " tokens is spent "
+                            "and never refills; this request costs %" PRId64,
+                            c->policy, c->limit, c->capacity, c->cost);
+    return arena_printf(&x->arena,
+                        "the limit %s.%s of %" PRId64
+                        " tokens is spent; this request "
+                        "costs %" PRId64 "; try again in %" PRId64 " ms",
+                        c->policy, c->limit, c->capacity, c->cost,
+                        (ratelimit_wait_us(v) + US_PER_MS - 1) / US_PER_MS);
 }
 
 static const char *message_of(struct exchange *x)
@@ -58,7 +57,7 @@ static const char *message_of(struct exchange *x)
                                x->findings[0].pointer[0] ? ": " : "",
                                x->findings[0].message);
     else if (x->refusal == HTTP_REFUSAL_LIMITED)
-        message = limited_message(x);
+        message = limited_message(x, ratelimit_closest(x));
     return message ? message : row->text;
 }
 
@@ -85,6 +84,18 @@ static bool is_rule_of_ours(const char *name)
            text_starts_with(text_of(name), TEXT_LIT("sender."));
 }
 
+static void write_limit_violation(struct exchange *x, struct json_writer *w,
+                                  size_t i)
+{
+    const struct policy_charge *c = &x->charges[i];
+    const char *message = limited_message(x, i);
+    char rule[256];
+    snprintf(rule, sizeof(rule), "limit.%s.%s", c->policy, c->limit);
+    write_violation(w, "", rule,
+                    message ? message : http_refusal_row(x->refusal)->text,
+                    c->policy);
+}
+
 static void write_violations(struct exchange *x, struct json_writer *w,
                              const char *message)
 {
@@ -98,14 +109,12 @@ static void write_violations(struct exchange *x, struct json_writer *w,
                         "chatgate");
     if (x->refusal != HTTP_REFUSAL_LIMITED)
         return;
-    for (size_t i = 0; i < x->decision.count; i++) {
-        char rule[256];
-        if (!is_refusing(x, i))
-            continue;
-        snprintf(rule, sizeof(rule), "limit.%s.%s", x->charges[i].policy,
-                 x->charges[i].limit);
-        write_violation(w, "", rule, message, x->charges[i].policy);
-    }
+    /* The one to wait for comes first. */
+    size_t closest = ratelimit_closest(x);
+    write_limit_violation(x, w, closest);
+    for (size_t i = 0; i < x->decision.count; i++)
+        if (i != closest && is_refusing(x, i))
+            write_limit_violation(x, w, i);
 }
 
 static enum status write_envelope(struct exchange *x)

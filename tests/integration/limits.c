@@ -245,6 +245,33 @@ START_TEST(the_limit_closest_to_refusing_is_shown)
 }
 END_TEST
 
+/* Two limits refuse: the answer is about the one to wait for, and names the
+ * other as well. */
+START_TEST(of_two_limits_that_refuse_the_longer_wait_is_told)
+{
+    struct wire_answer a;
+    const char *message;
+
+    START(_i, "{\"name\":\"short\",\"per\":[\"sender\"],\"capacity\":1,"
+              "\"refill\":\"1/m\"},"
+              "{\"name\":\"long\",\"per\":[\"sender\"],\"capacity\":1,"
+              "\"refill\":\"1/h\"}");
+    ck_assert_int_eq(expect_create_status(&rig, FROM), 201);
+    expect_create(&rig, FROM, NULL, &a);
+    expect_limited(&a, "limit.test.long");
+    message = wire_text(wire_answer_json(&a), "/error/message");
+    ck_assert_msg(strstr(message, "test.long of 1 tokens"), "%s", message);
+    ck_assert_str_eq(
+        wire_text(wire_answer_json(&a), "/error/violations/1/rule"),
+        "limit.test.short");
+    ck_assert_int_gt(strtol(wire_answer_header(&a, "retry-after"), NULL, 10),
+                     60);
+    ck_assert_ptr_nonnull(strstr(wire_answer_header(&a, "ratelimit"), "long"));
+    wire_answer_release(&a);
+    rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(a_failure_to_connect_gives_the_charge_back)
 {
     struct wire_answer a;
@@ -380,6 +407,8 @@ static Suite *suite(void)
     tcase_add_loop_test(t, what_is_invalid_costs_nothing, 0, n);
     tcase_add_loop_test(t, all_buckets_are_charged_or_none, 0, n);
     tcase_add_loop_test(t, the_limit_closest_to_refusing_is_shown, 0, n);
+    tcase_add_loop_test(t, of_two_limits_that_refuse_the_longer_wait_is_told, 0,
+                        n);
     tcase_add_loop_test(t, a_failure_to_connect_gives_the_charge_back, 0, n);
     tcase_add_loop_test(t, an_unknown_outcome_is_paid_for, 0, n);
     tcase_add_loop_test(t, the_upstreams_own_fields_are_dropped, 0, n);

@@ -154,6 +154,22 @@ START_TEST(a_refusal_is_closer_than_any_remainder)
 }
 END_TEST
 
+/* Whoever comes back when the first of two lets it through is refused by the
+ * second. */
+START_TEST(of_several_refusals_the_longest_wait_counts)
+{
+    struct fixture f;
+    setup(&f);
+    add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
+        (struct limit_verdict){false, true, 0, 700000});
+    add(&f, "day", (struct limit_rate)DAILY,
+        (struct limit_verdict){false, true, 400000, 10368000});
+    ck_assert_uint_eq(ratelimit_closest(&f.x), 1);
+    expect(&f, "\"burst\";q=30;w=30, \"day\";q=5000;w=86400",
+           "\"day\";r=0;t=11", 10368000);
+}
+END_TEST
+
 START_TEST(a_shadow_limit_is_never_shown)
 {
     struct fixture f;
@@ -173,4 +189,6 @@ UNIT_MAIN("ratelimit", nothing_decided_says_nothing,
           an_empty_allowed_bucket_still_says_one_second,
           a_limit_that_never_refills_has_no_window,
           a_wait_of_days_is_told_as_it_is, the_one_closest_to_refusing_is_named,
-          a_refusal_is_closer_than_any_remainder, a_shadow_limit_is_never_shown)
+          a_refusal_is_closer_than_any_remainder,
+          of_several_refusals_the_longest_wait_counts,
+          a_shadow_limit_is_never_shown)
