@@ -249,7 +249,10 @@ static void judge_row(struct ledger *l, size_t n, const struct ledger_row *r)
     int most = r->has_key ? 2 : 1;
 
     if (r->end == LEDGER_UNDER_WAY || r->end == LEDGER_LATE)
-        fault(l, "soak-%zu: no end before the deadline", n);
+        fault(l,
+              "soak-%zu: no end before the deadline; %d deliveries, %d lines, "
+              "the last with status %d",
+              n, r->deliveries, r->lines, r->line_status);
     if (r->end == LEDGER_ANSWERED && r->lines == 0)
         fault(l, "soak-%zu: answered %d, and no line", n, r->status);
     if (r->lines > 1)
