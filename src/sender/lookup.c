@@ -377,9 +377,14 @@ static int64_t fresh_time(const struct sender_lookup_shared *s,
 static void keep_answer(struct sender_lookup_shared *s, struct entry *e,
                         const struct sender_answer *answer)
 {
+    mono_us now = clock_mono(s->clock);
+    struct entry *oldest;
+    while ((oldest = TAILQ_FIRST(&s->answered)) != NULL &&
+           oldest->fresh_until <= now)
+        entry_free(s, oldest);
     e->is_answered = true;
     e->answer = *answer;
-    e->fresh_until = clock_mono(s->clock) + fresh_time(s, answer);
+    e->fresh_until = now + fresh_time(s, answer);
     TAILQ_INSERT_TAIL(&s->answered, e, by_age);
     s->under_way--;
     if (++s->answered_count > s->limits.max_lookups)
