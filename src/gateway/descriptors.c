@@ -82,7 +82,7 @@ void descriptors_prepare(uint32_t workers, uint32_t connections,
         return;
     log_event(LOG_WARNING, "descriptors.few",
               "limit=%zu wanted=%zu effect=\"accepting pauses at %zu "
-              "connections, and each worker makes at most %u to the "
+              "connections; each worker makes %u at most to the "
               "upstream\" advice=\"raise the limit (LimitNOFILE= of the "
               "service, ulimit -n of the shell) or lower "
               "limits.max_connections\"",

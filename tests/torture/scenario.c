@@ -291,6 +291,7 @@ const struct scenario scenarios[] = {
      .follow_up = 201,
      .deliveries = 2, /* the lookup too */
      .repeats = 1,
+     .remembered = 100, /* the lookup's, for 3 seconds */
      .make = make_message},
 };
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

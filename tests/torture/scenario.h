@@ -22,6 +22,9 @@ struct scenario {
     int deliveries; /* to the upstream, when nothing fails */
     int repeats;    /* so many of them may be tried once more: reads, and
                      * what has an idempotency key */
+    /* Allocations that may stay for a while: answers that are remembered, one
+     * a run, for some seconds. */
+    int remembered;
     bool is_stub_away;
     /* Each may be NULL. Once a run: before calls are counted; while they are,
      * before the request. */
