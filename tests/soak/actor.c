@@ -20,6 +20,9 @@
 /* Longer than all time-outs of the gateway one after another, on a machine that
  * has other things to do: what hangs hangs for ever. */
 #define DEADLINE_MS 60000
+/* Less than the gateway's keepalive_timeout, by more than any machine's load.
+ */
+#define IDLE_MAX_MS 2000
 #define SENDERS 20
 
 static unsigned roll(struct actor *a, unsigned sides)
@@ -423,8 +426,7 @@ static bool stays_open(const struct client_answer *answer)
 static void ask(struct actor *a)
 {
     unsigned before = disturbances(a);
-    int64_t begin = process_now_ms();
-    int64_t until = begin + process_stretch(DEADLINE_MS);
+    int64_t begin, until;
     enum manner m = roll_manner(a);
     struct client_answer answer;
     struct wish w = {0};
@@ -438,6 +440,11 @@ static void ask(struct actor *a)
     all = buffer_text(&w.text);
     if (m == HALF_AND_SILENT || m == HALF_AND_GONE)
         all.len = 1 + roll(a, (unsigned)all.len - 1);
+    begin = process_now_ms();
+    until = begin + process_stretch(DEADLINE_MS);
+    /* What has been idle for long may be closed just now. */
+    if (a->fd >= 0 && begin > a->used_at + IDLE_MAX_MS)
+        hang_up(a, false);
     if (a->fd < 0)
         a->fd = client_dial(a->port);
     if (a->fd < 0) {
@@ -464,6 +471,7 @@ static void ask(struct actor *a)
     if (!stays_open(&answer) || m == SHUT || m == HALF_AND_SILENT ||
         w.kind == MALFORMED || roll(a, 10) == 0)
         hang_up(a, false);
+    a->used_at = process_now_ms();
     client_answer_release(&answer);
     buffer_release(&w.text);
 }

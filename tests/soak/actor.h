@@ -28,7 +28,8 @@ struct actor {
     const unsigned *disturbances;
     pthread_t thread;
     unsigned dice;
-    int fd;                /* kept; -1: none */
+    int fd; /* kept; -1: none */
+    int64_t used_at;
     char chat[64];         /* that it made; "" none */
     unsigned chat_made_at; /* disturbances then */
 };

@@ -59,7 +59,7 @@ struct ledger {
     size_t count;
     struct ledger_stranger *strangers; /* ids that were not ours, answered */
     struct ledger_worker *workers;     /* the last `seq` of each */
-    long deliveries_at;                /* how far that file was read */
+    long deliveries_at; /* how far that file was read; its reader's */
     uint64_t lines, findings;
 };
 

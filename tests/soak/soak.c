@@ -68,7 +68,7 @@ static void start_rig(void)
             /* Small tables, full before the first look at memory. */
             .limits_config =
                 "\"header_timeout\": \"3s\", \"body_timeout\": \"3s\","
-                "\"keepalive_timeout\": \"5s\", \"send_timeout\": \"5s\","
+                "\"keepalive_timeout\": \"10s\", \"send_timeout\": \"5s\","
                 "\"max_buckets\": 1000, \"max_connections\": 500",
             .deliveries = deliveries,
             .expects_warnings = true,
