@@ -80,25 +80,54 @@ START_TEST(a_chat_made_through_the_gateway_is_known)
 }
 END_TEST
 
-START_TEST(every_operation_on_a_chat_is_charged_to_its_number)
+/* All fourteen, each of them for one token of the same bucket. */
+START_TEST(every_operation_is_charged_to_the_number)
 {
     static const struct {
         const char *method, *rest, *body;
-        int status;
     } calls[] = {
-        {"GET", "", NULL, 200},
-        {"PUT", "", "{\"display_name\":\"x\"}", 200},
-        {"POST", "/read", "", 204},
+        {"GET", "", NULL},
+        {"PUT", "", "{\"display_name\":\"x\"}"},
+        {"POST", "/read", ""},
+        {"POST", "/messages", MESSAGE},
+        {"GET", "/messages", NULL},
+        {"POST", "/typing", ""},
+        {"DELETE", "/typing", NULL},
+        {"POST", "/participants", "{\"handle\":\"+14155550155\"}"},
+        {"DELETE", "/participants", "{\"handle\":\"+14155550155\"}"},
+        {"POST", "/share_contact_card", ""},
+        {"POST", "/voicememo",
+         "{\"voice_memo_url\":\"https://example.com/memo.m4a\"}"},
+        {"POST", "/leave", ""},
     };
+    const int all = 2 + (int)ARRAY_LEN(calls);
+    const struct json_value *line;
+    struct rig_audit lines;
     struct wire_answer a;
     char chat[64];
 
-    start(_i);
+    rig_start(&rig, &(struct rig_options){
+                        .redis = stores[_i],
+                        .policy = "{\"name\":\"test\",\"limits\":[{\"name\":"
+                                  "\"burst\",\"per\":[\"sender\"],"
+                                  "\"capacity\":14,\"refill\":\"0/s\"}]}"});
+    ck_assert_int_eq(all, 14);
     make_chat(rig.port, FROM, chat);
-    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
-        wire_call(rig.port, calls[i].method, path_of(chat, calls[i].rest), NULL,
-                  calls[i].body, &a);
-        ck_assert_int_eq(a.status, calls[i].status);
+    for (int i = 1; i < all; i++) {
+        if (i == all - 1)
+            wire_call(rig.port, "GET", "/v3/chats?from=%2B14155550100", NULL,
+                      NULL, &a);
+        else
+            wire_call(rig.port, calls[i - 1].method,
+                      path_of(chat, calls[i - 1].rest), NULL, calls[i - 1].body,
+                      &a);
+        ck_assert_msg(a.status / 100 == 2, "%d: %d %s", i, a.status,
+                      a.body.data);
+        line = expect_line(&rig, &lines, &a);
+        expect_member(line, "from", FROM);
+        expect_member(line, "from_source", i == all - 1 ? "query" : "chat");
+        ck_assert_int_eq(wire_int(line, "/limits/0/remaining"), all - 1 - i);
+        rig_audit_release(&lines);
         wire_answer_release(&a);
     }
     wire_call(rig.port, "DELETE", path_of(chat, "/typing"), NULL, NULL, &a);
@@ -349,8 +378,7 @@ static Suite *suite(void)
     const int n = (int)ARRAY_LEN(stores);
 
     tcase_add_loop_test(t, a_chat_made_through_the_gateway_is_known, 0, n);
-    tcase_add_loop_test(t, every_operation_on_a_chat_is_charged_to_its_number,
-                        0, n);
+    tcase_add_loop_test(t, every_operation_is_charged_to_the_number, 0, n);
     tcase_add_loop_test(t, the_id_is_the_same_in_any_case, 0, n);
     tcase_add_loop_test(t, a_list_shows_chats_too, 0, n);
     tcase_add_test(t, redis_keeps_what_was_learned);
