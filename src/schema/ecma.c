@@ -16,12 +16,11 @@
  */
 #include "schema/ecma.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/check.h"
 
 #define REPEAT_MAX 65535 /* PCRE2's */
+#define CALLOUT_TEXT "1"
+_Static_assert(ECMA_CALLOUT == 1, "its text");
 
 struct reader {
     const char *p, *begin, *end;
@@ -29,6 +28,7 @@ struct reader {
     enum status status; /* of writing; sticks */
     const char *error;
     unsigned depth; /* open groups */
+    struct ecma_shape shape;
 };
 
 /* What an atom is, for the quantifier behind it. */
@@ -460,6 +460,7 @@ static bool translate_class(struct reader *r)
 static bool translate_open(struct reader *r)
 {
     static const char *const assertions[] = {"?=", "?!", "?<=", "?<!"};
+    enum { LOOKAHEADS = 2 };
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(assertions); i++) {
@@ -467,6 +468,8 @@ static bool translate_open(struct reader *r)
             continue;
         put(r, "(");
         put(r, assertions[i]);
+        if (i < LOOKAHEADS)
+            put(r, "(?C" CALLOUT_TEXT ")");
         return true;
     }
     if (take(r, "?<")) {
@@ -533,6 +536,7 @@ static bool is_repeat(struct reader *r, const char **end)
         return false;
     if (least > REPEAT_MAX || most > REPEAT_MAX)
         fail(r, "a repetition of more than 65535 is not enforced");
+    r->shape.repeats += least;
     *end = p + 1;
     return true;
 }
@@ -589,6 +593,7 @@ static bool translate_atom(struct reader *r, enum atom *atom)
         break;
     case '|':
         *atom = ATOM_NONE;
+        r->shape.has_choice = r->shape.has_choice || r->depth == 0;
         break;
     default: /* ^ and $ */
         *atom = ATOM_ASSERTION;
@@ -599,7 +604,8 @@ static bool translate_atom(struct reader *r, enum atom *atom)
 }
 
 enum status ecma_translate(struct text pattern, struct buffer *to,
-                           const char **error, size_t *at)
+                           struct ecma_shape *shape, const char **error,
+                           size_t *at)
 {
     struct reader r = {.p = pattern.data,
                        .begin = pattern.data,
@@ -619,5 +625,6 @@ enum status ecma_translate(struct text pattern, struct buffer *to,
         *at = (size_t)(r.p - r.begin);
         return STATUS_INVALID;
     }
+    *shape = r.shape;
     return r.status;
 }

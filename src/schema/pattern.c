@@ -4,9 +4,21 @@
  *
  * PCRE2 stops at a limit of steps but does not say how many it took. So a
  * match gets a small grant first, and when that is not enough it starts over
- * with eight times as many, up to what the budget has left; every grant is
+ * with four times as many, up to what the budget has left; every grant is
  * paid in full. A plain pattern costs about the length of its text, a nasty
- * one at most 8/7 of what it is charged, and the sum is bounded.
+ * one at most 4/3 of what it is charged, and the sum is bounded.
+ *
+ * That a step costs little is not PCRE2's way but must be arranged:
+ *
+ *   - It counts anew at each place where a match might begin. So none is left
+ *     to it: a pattern that is not anchored is searched for by a lazy loop in
+ *     front of it, each turn of which is a step of the one match. ".*" at the
+ *     beginning of such a pattern means nothing then, and is left out.
+ *   - A repetition that runs ahead over characters is one step, and going
+ *     back over them is one each; unless it is made possessive, which
+ *     PCRE2_NO_AUTO_POSSESS forbids, or ends a lookahead, which is not gone
+ *     back into: a callout there charges the characters ahead.
+ *   - "x{1000}" is one step as well, so steps of such a pattern are dearer.
  *
  * The just-in-time compiler is off: it counts steps another way, so a verdict
  * would depend on the machine, and a gateway should run where memory that is
@@ -27,7 +39,9 @@
 
 /* The first grant: this and one step a byte. */
 #define FIRST_GRANT 32
-#define GRANT_FACTOR 8
+#define GRANT_FACTOR 4
+/* Characters that are run over in the time of a step or so. */
+#define RUN_CHARACTERS 16
 /* PCRE2's backtracking frames, in KiB: memory a body can make it take. */
 #define HEAP_LIMIT_KIB 1024
 /* A translated pattern; \x{...} and classes spelt out make it grow. */
@@ -35,7 +49,8 @@
 
 struct pattern {
     pcre2_code *code;
-    bool is_simple; /* then PCRE2 is not asked */
+    uint64_t step_price; /* what a step of it is charged */
+    bool is_simple;      /* then PCRE2 is not asked */
     struct pattern_simple simple;
     struct text source; /* behind the struct */
 };
@@ -45,11 +60,12 @@ struct pattern_scratch {
     pcre2_match_data *data;
 };
 
-static enum status code_new(const struct buffer *translated, pcre2_code **out,
-                            char *error, size_t error_size)
+static enum status code_new(const struct buffer *translated, uint32_t more,
+                            pcre2_code **out, char *error, size_t error_size)
 {
     uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY |
-                       PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP;
+                       PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP |
+                       PCRE2_NO_AUTO_POSSESS | more;
     PCRE2_SPTR text = (PCRE2_SPTR)(translated->data ? translated->data : "");
     PCRE2_UCHAR why[160];
     PCRE2_SIZE at;
@@ -66,9 +82,56 @@ static enum status code_new(const struct buffer *translated, pcre2_code **out,
     return STATUS_INVALID;
 }
 
+static bool is_anchored(const pcre2_code *code)
+{
+    uint32_t options = 0;
+
+    return pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &options) == 0 &&
+           (options & PCRE2_ANCHORED) != 0;
+}
+
+/* `source` without the ".*" at its beginning: whatever matches from some
+ * place on matches from a later one without them. */
+static struct text searched_for(struct text source,
+                                const struct ecma_shape *shape)
+{
+    while (!shape->has_choice && text_starts_with(source, TEXT_LIT(".*"))) {
+        source = text_make(source.data + 2, source.len - 2);
+        if (text_starts_with(source, TEXT_LIT("?"))) /* lazy */
+            source = text_make(source.data + 1, source.len - 1);
+    }
+    return source;
+}
+
+/* The pattern behind the loop that searches for it. */
+static enum status search_new(struct text source, const struct ecma_shape *had,
+                              pcre2_code **out, char *error, size_t error_size)
+{
+    struct ecma_shape shape;
+    struct buffer translated;
+    const char *why;
+    size_t at;
+    enum status status;
+
+    buffer_init(&translated, TRANSLATION_MAX);
+    status = buffer_append_str(&translated, "(?s:.*?)(?:");
+    if (status == STATUS_OK)
+        status = ecma_translate(searched_for(source, had), &translated, &shape,
+                                &why, &at);
+    if (status == STATUS_OK)
+        status = buffer_append_str(&translated, ")");
+    if (status == STATUS_OK)
+        status = code_new(&translated, PCRE2_ANCHORED, out, error, error_size);
+    else if (status != STATUS_NO_MEMORY)
+        snprintf(error, error_size, "it is too long");
+    buffer_release(&translated);
+    return status == STATUS_TOO_LARGE ? STATUS_INVALID : status;
+}
+
 enum status pattern_new(struct text source, struct pattern **out, char *error,
                         size_t error_size)
 {
+    struct ecma_shape shape = {0};
     struct buffer translated;
     struct pattern *p = NULL;
     const char *why;
@@ -76,7 +139,7 @@ enum status pattern_new(struct text source, struct pattern **out, char *error,
     enum status status;
 
     buffer_init(&translated, TRANSLATION_MAX);
-    status = ecma_translate(source, &translated, &why, &at);
+    status = ecma_translate(source, &translated, &shape, &why, &at);
     if (status == STATUS_INVALID)
         snprintf(error, error_size, "%s (at byte %zu)", why, at);
     if (status == STATUS_TOO_LARGE) {
@@ -92,14 +155,20 @@ enum status pattern_new(struct text source, struct pattern **out, char *error,
     if (source.len > 0)
         memcpy(p + 1, source.data, source.len);
     p->source = text_make((const char *)(p + 1), source.len);
-    status = code_new(&translated, &p->code, error, error_size);
+    p->step_price = 1 + shape.repeats / RUN_CHARACTERS;
+    status = code_new(&translated, 0, &p->code, error, error_size);
+    if (status == STATUS_OK && !is_anchored(p->code)) {
+        pcre2_code_free(p->code);
+        p->code = NULL;
+        status = search_new(source, &shape, &p->code, error, error_size);
+    }
     if (status == STATUS_OK) {
         p->is_simple = pattern_simple_parse(p->source, &p->simple);
         *out = p;
         p = NULL;
     }
 out:
-    free(p);
+    pattern_free(p);
     buffer_release(&translated);
     return status;
 }
@@ -149,6 +218,19 @@ static struct pattern_scratch *scratch_new(void)
     return NULL;
 }
 
+/* A lookahead is begun: what it may run over is paid for. */
+static int on_lookahead(pcre2_callout_block *block, void *arg)
+{
+    struct pattern_budget *b = arg;
+    uint64_t price =
+        1 + (block->subject_length - block->current_position) / RUN_CHARACTERS;
+
+    if (price > b->steps)
+        return PCRE2_ERROR_CALLOUT;
+    b->steps -= price;
+    return 0;
+}
+
 enum pattern_result pattern_match(const struct pattern *p,
                                   struct pattern_budget *b, struct text t)
 {
@@ -163,17 +245,18 @@ enum pattern_result pattern_match(const struct pattern *p,
         b->scratch = scratch_new();
     if (!b->scratch)
         return PATTERN_NO_MEMORY;
+    pcre2_set_callout(b->scratch->context, on_lookahead, b);
     for (;;) {
-        if (grant > b->steps)
-            grant = b->steps;
+        if (grant > b->steps / p->step_price)
+            grant = b->steps / p->step_price;
         if (grant > UINT32_MAX)
             grant = UINT32_MAX;
         if (grant == 0)
             return PATTERN_LIMIT;
+        b->steps -= grant * p->step_price;
         pcre2_set_match_limit(b->scratch->context, (uint32_t)grant);
         code = pcre2_match(p->code, subject, t.len, 0, PCRE2_NO_UTF_CHECK,
                            b->scratch->data, b->scratch->context);
-        b->steps -= grant;
         if (code >= 0)
             return PATTERN_MATCH;
         if (code == PCRE2_ERROR_NOMATCH)

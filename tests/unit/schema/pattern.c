@@ -5,7 +5,9 @@
 #include "schema/pattern.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "tests/unit/unit.h"
@@ -289,7 +291,109 @@ START_TEST(a_plain_pattern_costs_about_its_text)
 }
 END_TEST
 
-UNIT_MAIN("schema/pattern", patterns_mean_what_ecma_262_says,
-          nul_is_a_character, what_has_no_such_meaning_is_refused,
+/* A pattern without ^ is looked for everywhere, and ".*" in front of it means
+ * nothing: it was looked for from each place anew. */
+START_TEST(a_search_begins_anywhere)
+{
+    static const struct {
+        const char *pattern, *text;
+        enum pattern_result result;
+    } searches[] = {
+        {"b", "a\nb", PATTERN_MATCH},
+        {".*b", "a\nb", PATTERN_MATCH},
+        {".*?b", "ab", PATTERN_MATCH},
+        {".*.*b.*",
+         "\xe2\x80\xa8"
+         "b",
+         PATTERN_MATCH},
+        {".*b", "a", PATTERN_NO_MATCH},
+        {".*", "", PATTERN_MATCH},
+        {".*+", "", PATTERN_NO_MEMORY}, /* no pattern */
+        {"a|.*b", "b", PATTERN_MATCH},
+        {".*b|c", "c", PATTERN_MATCH},
+        {".*b|^c", "ac", PATTERN_NO_MATCH},
+        {"^a|b", "xb", PATTERN_MATCH},
+        {"^a|b", "xa", PATTERN_NO_MATCH},
+        {".*^a", "ba", PATTERN_NO_MATCH},
+        {".*^a", "ab", PATTERN_MATCH},
+        {"(?<=a)b", "ab", PATTERN_MATCH},
+        {".*(?<=a)b", "cb", PATTERN_NO_MATCH},
+        {"(?<!a)b$", "abb", PATTERN_MATCH},
+        {"\\bfoo\\b", "a foo.", PATTERN_MATCH},
+        {"\\bfoo\\b", "a food", PATTERN_NO_MATCH},
+        {"(?=.*\\d)[a-z]", "1a2", PATTERN_MATCH},
+        {"(?=.*\\d)[a-z]", "1a", PATTERN_NO_MATCH},
+        {"(?!.*\\d)[a-z]", "1a", PATTERN_MATCH},
+        {".+b", "b", PATTERN_NO_MATCH},
+        {"(?:.*b)c", "abc", PATTERN_MATCH},
+        {".{2}b", "ab", PATTERN_NO_MATCH},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(searches); i++) {
+        struct pattern_budget budget;
+        struct pattern *p = NULL;
+        char error[200];
+        enum pattern_result got = PATTERN_NO_MEMORY;
+
+        pattern_budget_init(&budget, PLENTY);
+        if (pattern_new(text_of(searches[i].pattern), &p, error,
+                        sizeof(error)) == STATUS_OK)
+            got = pattern_match(p, &budget, text_of(searches[i].text));
+        ck_assert_msg(got == searches[i].result, "%s: %s: %d",
+                      searches[i].pattern, searches[i].text, got);
+        pattern_budget_release(&budget);
+        pattern_free(p);
+    }
+}
+END_TEST
+
+static double time_pattern(const char *source, struct text text)
+{
+    struct pattern_budget budget;
+    struct timespec begin, end;
+    struct pattern *p;
+    char error[200];
+
+    ck_assert_int_eq(pattern_new(text_of(source), &p, error, sizeof(error)),
+                     STATUS_OK);
+    pattern_budget_init(&budget, PLENTY);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+    ck_assert_int_ne(pattern_match(p, &budget, text), PATTERN_MATCH);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+    pattern_budget_release(&budget);
+    pattern_free(p);
+    return (double)(end.tv_sec - begin.tv_sec) +
+           (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+}
+
+/* PCRE2 counts its steps anew at each beginning, and does not count what a
+ * repetition runs over: "(?=.*a)[0-9]" took a minute and a half of 120 KB. */
+START_TEST(no_pattern_takes_more_than_the_budget)
+{
+    static const char *const slow[] = {
+        "(?=.*a)[0-9]",   "(?=x*)[0-9]",       "(?!x*y)[0-9]", "x*[0-9]",
+        ".*x.*[0-9]",     "(?=(x+))[a]",       "x+[^x]",       ".{20000}[0-9]",
+        "(?:x{999})*\\d", "(?:(?=x*a)|.)*\\d", "(?:x|x)*\\d",
+    };
+    struct text text = text_make(malloc(120000), 120000);
+    double budget_s;
+
+    ck_assert_ptr_nonnull(text.data);
+    memset((char *)(uintptr_t)text.data, 'x', text.len);
+    budget_s = time_pattern("^(?:x+)+$(?!)", text);
+    for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+        double took_s = time_pattern(slow[i], text);
+
+        ck_assert_msg(took_s < budget_s * 20 + 0.01, "%s: %.3f s, %.3f s",
+                      slow[i], took_s, budget_s);
+    }
+    free((void *)(uintptr_t)text.data);
+}
+END_TEST
+
+UNIT_MAIN("schema/pattern", a_search_begins_anywhere,
+          no_pattern_takes_more_than_the_budget,
+          patterns_mean_what_ecma_262_says, nul_is_a_character,
+          what_has_no_such_meaning_is_refused,
           an_evil_pattern_ends_with_the_budget,
           a_plain_pattern_costs_about_its_text)
