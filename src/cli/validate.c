@@ -301,6 +301,14 @@ static enum status write_text(struct verdict *v, const struct found *f)
     return s;
 }
 
+static enum status write_one(struct verdict *v, const struct found *f)
+{
+    if (!v->options->is_json)
+        return write_text(v, f);
+    write_json(v->writer, f);
+    return STATUS_OK;
+}
+
 /* The violations that count, as the gateway tells them: enforced ones first,
  * at most SCHEMA_VIOLATIONS_MAX in all. `valid` is set by the enforced ones. */
 static enum status write_all(struct verdict *v, bool *valid, bool is_dry)
@@ -310,21 +318,16 @@ static enum status write_all(struct verdict *v, bool *valid, bool is_dry)
     struct policy_facts facts = facts_of(v);
     enum status s = STATUS_OK;
 
-    for (size_t i = 0; i < 2 * count && s == STATUS_OK; i++) {
-        struct found f;
+    for (int shadow = 0; shadow <= 1; shadow++)
+        for (size_t i = 0; i < count && s == STATUS_OK; i++) {
+            struct found f;
 
-        if (!judge(v, &facts, &list[i % count], &f) ||
-            f.is_shadow != (i >= count))
-            continue;
-        if (!f.is_shadow)
-            *valid = false;
-        if (is_dry || told++ >= SCHEMA_VIOLATIONS_MAX)
-            continue;
-        if (v->options->is_json)
-            write_json(v->writer, &f);
-        else
-            s = write_text(v, &f);
-    }
+            if (!judge(v, &facts, &list[i], &f) || f.is_shadow != shadow)
+                continue;
+            *valid = *valid && f.is_shadow;
+            if (!is_dry && told++ < SCHEMA_VIOLATIONS_MAX)
+                s = write_one(v, &f);
+        }
     return s;
 }
 

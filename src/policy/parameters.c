@@ -205,7 +205,7 @@ static void check_segment(struct reading *r, const struct policy_parameter *p,
         add_value(r, &v, segment);
     if (r->status != STATUS_OK || !is_valid(r, p, &v))
         return;
-    if (index == r->op->chat_parameter) {
+    if (index == r->op->chat_parameter && v.count > 0) {
         to_lower(v.list[0]);
         r->out->chat = v.list[0];
     }
