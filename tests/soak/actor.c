@@ -379,8 +379,9 @@ static void judge_answer(struct actor *a, struct wish *w, enum manner m,
     if (answer->end == CLIENT_CLOSED && !may_be_cut(w, was_disturbed))
         ledger_finding(a->ledger,
                        "soak-%zu: kind %d, manner %d, fault %s: cut off with "
-                       "status %d",
-                       w->number, w->kind, m, fault, answer->status);
+                       "status %d (%s)",
+                       w->number, w->kind, m, fault, answer->status,
+                       a->is_fresh ? "a new connection" : "a kept connection");
     if (is_whole)
         check_envelope(a, w, answer);
     if (is_whole && !has_own_id(w, answer)) {
@@ -445,6 +446,7 @@ static void ask(struct actor *a)
     /* What has been idle for long may be closed just now. */
     if (a->fd >= 0 && begin > a->used_at + IDLE_MAX_MS)
         hang_up(a, false);
+    a->is_fresh = a->fd < 0;
     if (a->fd < 0)
         a->fd = client_dial(a->port);
     if (a->fd < 0) {
@@ -468,8 +470,10 @@ static void ask(struct actor *a)
     answer.took_ms = process_now_ms() - begin;
     judge_answer(a, &w, m, &answer, before % 2 || before != disturbances(a));
     a->chat_made_at = before;
+    /* Who drips on after an early answer may be later than body_timeout. */
     if (!stays_open(&answer) || m == SHUT || m == HALF_AND_SILENT ||
-        w.kind == MALFORMED || roll(a, 10) == 0)
+        (m == DRIPPING && answer.status == 404) || w.kind == MALFORMED ||
+        roll(a, 10) == 0)
         hang_up(a, false);
     a->used_at = process_now_ms();
     client_answer_release(&answer);

@@ -30,6 +30,7 @@ struct actor {
     unsigned dice;
     int fd; /* kept; -1: none */
     int64_t used_at;
+    bool is_fresh;
     char chat[64];         /* that it made; "" none */
     unsigned chat_made_at; /* disturbances then */
 };

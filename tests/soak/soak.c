@@ -70,7 +70,7 @@ static void start_rig(void)
             .redis_config = "\"timeout\": \"50ms\"",
             /* Small tables, full before the first look at memory. */
             .limits_config =
-                "\"header_timeout\": \"3s\", \"body_timeout\": \"3s\","
+                "\"header_timeout\": \"6s\", \"body_timeout\": \"6s\","
                 "\"keepalive_timeout\": \"10s\", \"send_timeout\": \"5s\","
                 "\"max_buckets\": 1000, \"max_connections\": 500",
             .deliveries = deliveries,
