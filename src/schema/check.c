@@ -119,6 +119,8 @@ const struct number *scalar_number(struct scalar *s)
 
 void scalar_type_number(struct scalar *s)
 {
+    if (s->bits & NODE_INTEGER)
+        return;
     if (looks_integer(s->text) || number_is_integer(scalar_number(s)))
         s->bits |= NODE_INTEGER;
 }
@@ -149,6 +151,12 @@ static int64_t code_points(struct scalar *s)
     if (s->points < 0)
         s->points = (int64_t)utf8_characters(s->text.data, s->text.len);
     return s->points;
+}
+
+bool check_length_passes(const struct node_string *c, struct scalar *s)
+{
+    return (s->text.len >= c->min * 4 || (uint64_t)code_points(s) >= c->min) &&
+           (s->text.len <= c->max || (uint64_t)code_points(s) <= c->max);
 }
 
 static void check_length(struct schema_run *run, const struct node_string *c,
@@ -282,8 +290,7 @@ void check_scalar(struct schema_run *run, const struct node *node,
     if (node->constant && !values_have(node->constant, s))
         violate_values(run, to, s, depth, "const", node->constant);
     if (node->excluded && values_have(node->excluded, s))
-        violate_text(run, to, depth, "not",
-                     "is one of the values that are not allowed");
+        violate_text(run, to, depth, "not", CHECK_EXCLUDED);
     if (s->type == JSON_STRING && node->string)
         check_string(run, node->string, to, s, depth);
     else if (s->type == JSON_NUMBER && node->number)

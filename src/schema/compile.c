@@ -16,7 +16,7 @@
 
 #include "base/check.h"
 #include "schema/compile.h"
-#include "schema/layout.h"
+#include "schema/stage.h"
 
 #define ARENA_MAX ((size_t)512 * 1024 * 1024)
 
@@ -479,6 +479,7 @@ struct schema_set *schema_set_new(void)
         return NULL;
     name_key_init();
     set->layouts_max = LAYOUTS_MAX;
+    set->stages_max = STAGES_MAX;
     arena_init(&set->arena, ARENA_MAX);
     return set;
 }

@@ -66,6 +66,8 @@ struct schema_set {
     size_t closure_entries;
     struct layouts *layouts; /* layout.c */
     size_t layouts_max;      /* what comes after is laid out as it comes */
+    struct stages *stages;   /* stage.c */
+    size_t stages_max;
     uint32_t search;
     /* The document that the memo is about. */
     const struct json_document *doc;

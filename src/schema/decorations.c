@@ -31,6 +31,7 @@ struct range {
 
 struct decorations_state {
     bool has_text;
+    bool has_exclusive; /* some range is */
     uint64_t text_units;
     struct range *ranges; /* those that are well-formed by themselves */
     uint32_t count, size;
@@ -61,17 +62,17 @@ void decorations_release(struct schema_run *run, struct extra *x)
 
 /* ---- one decoration ---- */
 
-void decoration_begin(struct inst *inst)
+void decoration_begin(struct extra *x)
 {
-    struct decorations_state *s = inst->extra->decorations;
+    struct decorations_state *s = x->decorations;
 
     s->has_range = s->range_is_wrong = false;
     s->bounds = 0;
 }
 
-void decoration_range_end(struct inst *inst, const struct frame *f)
+void decoration_range_end(struct extra *x, const struct frame *f)
 {
-    struct decorations_state *s = inst->extra->decorations;
+    struct decorations_state *s = x->decorations;
 
     s->has_range = true;
     if (f->is_object || f->count != 2 || s->bounds != 2 ||
@@ -79,13 +80,29 @@ void decoration_range_end(struct inst *inst, const struct frame *f)
         s->range_is_wrong = true;
 }
 
+/* Most bounds are a few digits. */
+static bool bound_read(struct text t, uint64_t *value)
+{
+    struct number number;
+    uint64_t n = 0;
+    size_t i;
+
+    for (i = 0; i < t.len && i < 9 && t.data[i] >= '0' && t.data[i] <= '9'; i++)
+        n = n * 10 + (uint64_t)(t.data[i] - '0');
+    if (i == t.len) {
+        *value = n;
+        return true;
+    }
+    number_parse(t, &number);
+    return number_to_u64(&number, value);
+}
+
 static void bound_add(struct decorations_state *s, const struct scalar *scalar)
 {
-    struct scalar number = *scalar;
     uint64_t value;
 
     if (scalar->type != JSON_NUMBER || s->bounds == 2 ||
-        !number_to_u64(scalar_number(&number), &value)) {
+        !bound_read(scalar->text, &value)) {
         s->range_is_wrong = true;
         return;
     }
@@ -93,12 +110,11 @@ static void bound_add(struct decorations_state *s, const struct scalar *scalar)
     s->bound[s->bounds++] = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }
 
-void decoration_scalar(struct schema_run *run, const struct node *node,
-                       struct inst *parent, const struct scalar *s)
+void decoration_scalar(const struct node *node, struct extra *x,
+                       const struct scalar *s)
 {
-    struct decorations_state *state = parent->extra->decorations;
+    struct decorations_state *state = x->decorations;
 
-    (void)run;
     switch (node->kind) {
     case NODE_DECORATED_TEXT:
         if (s->type == JSON_STRING) {
@@ -130,7 +146,27 @@ static bool range_keep(struct schema_run *run, struct decorations_state *s,
     if (!run_reserve(run, &s->ranges, &s->size, s->count + 1, sizeof(r)))
         return false;
     s->ranges[s->count++] = r;
+    s->has_exclusive |= is_exclusive;
     return true;
+}
+
+bool decoration_passes(const struct extra *x, bool is_object, int kinds)
+{
+    const struct decorations_state *s = x->decorations;
+
+    return !is_object ||
+           (kinds == 1 && (!s->has_range ||
+                           (!s->range_is_wrong && s->items < DECORATIONS_MAX)));
+}
+
+void decoration_pass(struct schema_run *run, struct extra *x, bool is_object,
+                     bool is_exclusive)
+{
+    struct decorations_state *s = x->decorations;
+
+    s->items++;
+    if (is_object && s->has_range)
+        (void)range_keep(run, s, is_exclusive);
 }
 
 /* An item of the list has ended. */
@@ -212,7 +248,10 @@ static uint32_t overlaps_find(struct range *list, uint32_t count,
     const struct range *furthest = NULL, *furthest_exclusive = NULL;
     uint32_t i, n = 0;
 
-    qsort(list, count, sizeof(*list), range_order);
+    for (i = 1; i < count && range_order(&list[i - 1], &list[i]) <= 0; i++)
+        continue;
+    if (i < count)
+        qsort(list, count, sizeof(*list), range_order);
     for (i = 0; i < count && n < TOLD_MAX; i++) {
         const struct range *r = &list[i];
         const struct range *other =
@@ -230,6 +269,20 @@ static uint32_t overlaps_find(struct range *list, uint32_t count,
     return n;
 }
 
+/* Sorts the ranges, but only where nobody is to be told of their lengths in
+ * the list's order. */
+bool decorations_pass(struct extra *x)
+{
+    struct decorations_state *s = x->decorations;
+    uint32_t found[TOLD_MAX], i;
+
+    for (i = 0; s->has_text && i < s->count; i++)
+        if (s->ranges[i].end > s->text_units)
+            return false;
+    return s->count < 2 || !s->has_exclusive ||
+           overlaps_find(s->ranges, s->count, found) == 0;
+}
+
 void decorations_end(struct schema_run *run, struct inst *inst, uint32_t depth)
 {
     const struct node_decorations *d = inst->node->decorations;
@@ -239,7 +292,7 @@ void decorations_end(struct schema_run *run, struct inst *inst, uint32_t depth)
 
     if (s->has_text)
         check_lengths(run, inst, depth);
-    if (s->count < 2 || !d->exclusive)
+    if (s->count < 2 || !s->has_exclusive)
         return;
     n = overlaps_find(s->ranges, s->count, found);
     for (i = 0; i < n; i++) {

@@ -211,9 +211,9 @@ static bool hooks_begin(struct schema_run *run, struct frame *f)
         if (!inst->is_live)
             continue;
         if (inst->node->kind == NODE_PART)
-            part_begin(inst);
+            part_begin(inst->extra);
         else if (inst->node->kind == NODE_DECORATION)
-            decoration_begin(inst);
+            decoration_begin(inst->extra);
         else if (inst->node->kind == NODE_PLAIN && !extra_begin(run, f, inst))
             return false;
     }
@@ -263,13 +263,17 @@ void frame_begin(struct schema_run *run, bool is_object)
     f = &run->frames[depth + 1];
     *f = blank;
     f->is_object = is_object;
+    f->is_awake = true;
     f->mark = stack_mark(run);
     f->tap = run->tap;
     f->prints_at = run->print_count;
+    f->notes_at = run->note_count;
     f->key_at = f[-1].key_at + f[-1].key_len;
     f->askers = f[-1].insts;
-    if (child->has_false)
+    if (child->has_false) {
         false_begin(run, f, child);
+        quick_settle(run, &f[-1], child);
+    }
     if (!insts_begin(run, f, child)) {
         run->top = f - 1;
         return;
@@ -302,7 +306,7 @@ static void hooks_end(struct schema_run *run, struct frame *f,
         decoration_end(run, inst, f, depth);
         break;
     case NODE_DECORATION_RANGE:
-        decoration_range_end(inst, f);
+        decoration_range_end(inst->extra, f);
         break;
     case NODE_PLAIN:
         if (inst->extra && inst->extra->parts)
@@ -365,11 +369,21 @@ static void links_end(struct schema_run *run, struct frame *f, uint32_t depth)
     }
 }
 
+/* The frame below goes on quickly unless it was told of something. */
+static void links_settle(struct schema_run *run, const struct frame *f)
+{
+    uint32_t i;
+
+    for (i = 0; i < f->link_count && f[-1].stage; i++)
+        if (f->askers[f->links[i].asker].failed)
+            quick_leave(run, run->top);
+}
+
 static void frame_release(struct schema_run *run, struct frame *f)
 {
     uint32_t i;
 
-    for (i = 0; run->holds > 0 && i < f->layout->inst_count; i++)
+    for (i = 0; run->holds > 0 && f->is_awake && i < f->layout->inst_count; i++)
         hold_drop(run, &f->insts[i]);
     if (f->extras)
         extras_release(run, f);
@@ -379,13 +393,15 @@ static void frame_release(struct schema_run *run, struct frame *f)
         frame_drop_keys(run, f);
 }
 
-void frame_end(struct schema_run *run)
+/* What the insts find, now that their value is whole. */
+static void frame_work(struct schema_run *run, struct frame *f, uint32_t depth)
 {
-    struct frame *f = run->top;
     const struct layout *l = f->layout;
-    uint32_t i, depth = run->depth - 1;
     struct text canonical = {0};
+    uint32_t i;
 
+    if (f->stage)
+        quick_leave(run, f);
     if (f->is_captured)
         canonical = capture_close(run, f);
     insts_end(run, f, canonical, depth);
@@ -396,10 +412,22 @@ void frame_end(struct schema_run *run)
         links_end(run, f, depth);
     if (f->is_captured)
         capture_end(run, f);
+}
+
+void frame_end(struct schema_run *run)
+{
+    struct frame *f = run->top;
+    bool is_done = f->stage && quick_end(run, f);
+
+    if (!is_done)
+        frame_work(run, f, run->depth - 1);
     frame_release(run, f);
+    run->note_count = f->notes_at;
     stack_reset(run, f->mark);
     run->top = f - 1;
     run->depth--;
+    if (!is_done && f->has_waiting && f[-1].stage)
+        links_settle(run, f);
 }
 
 void frames_release(struct schema_run *run)

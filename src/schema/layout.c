@@ -401,6 +401,8 @@ static bool member_add(struct schema_set *set, struct layout *l,
     if (name_table_find_text(&l->members, *name))
         return true;
     m = layout_alloc(set, sizeof(*m));
+    if (m)
+        m->index = l->members.count;
     return m && child_for_name(set, l, name, &m->child) &&
            name_table_add(&l->members, &set->arena, &m->name, *name);
 }

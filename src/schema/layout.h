@@ -27,7 +27,8 @@
 
 #include "schema/node.h"
 
-struct inst; /* machine.h */
+struct inst;        /* machine.h */
+struct stage_entry; /* stage.c */
 
 enum role {
     ROLE_VALUE,       /* the asking inst fails with it */
@@ -105,11 +106,13 @@ struct layout {
     struct child other;        /* any other member */
     const struct child *items; /* the last one is for all that follow */
     uint32_t item_count;
+    const struct stage_entry *stages; /* stage.h, while plans are made */
 };
 
 struct layout_member {
     struct name name; /* first: what the table finds */
     struct child child;
+    uint32_t index; /* from 0 in its layout */
 };
 
 /* Layouts of one set, unless it says otherwise. */

@@ -43,12 +43,20 @@ static void check_max(struct schema_run *run, struct frame *f)
     }
 }
 
-static const struct child *member_find(struct frame *f, struct text key,
-                                       struct name_print print, uint64_t hash)
+static const struct layout_member *member_find(const struct frame *f,
+                                               struct text key,
+                                               struct name_print print,
+                                               uint64_t hash)
 {
-    const struct layout_member *m =
-        (const struct layout_member *)name_table_find_hashed(
-            &f->layout->members, print, hash, key.data, key.len);
+    if (!f->layout->knows_members)
+        return NULL;
+    return (const struct layout_member *)name_table_find_hashed(
+        &f->layout->members, print, hash, key.data, key.len);
+}
+
+static const struct child *member_see(struct frame *f,
+                                      const struct layout_member *m)
+{
     const struct child *c = m ? &m->child : &f->layout->other;
     uint32_t i;
 
@@ -68,13 +76,18 @@ static uint32_t tap_bits(const struct tap_node *t)
     return bits;
 }
 
+static void tap_open(struct schema_run *run, const struct tap_node *tap)
+{
+    run->tap = tap;
+    if (tap)
+        run->taps_open |= tap_bits(tap);
+}
+
 static void tap_key(struct schema_run *run, const struct frame *f,
                     struct text key, struct name_print print, uint64_t hash)
 {
-    run->tap = (const struct tap_node *)name_table_find_hashed(
-        &f->tap->children, print, hash, key.data, key.len);
-    if (run->tap)
-        run->taps_open |= tap_bits(run->tap);
+    tap_open(run, (const struct tap_node *)name_table_find_hashed(
+                      &f->tap->children, print, hash, key.data, key.len));
 }
 
 /* Part of the path until the next key comes. A short name is its print. */
@@ -97,21 +110,53 @@ static void path_put(struct schema_run *run, struct frame *f, struct text key,
     memmove(to, key.data, f->key_len);
 }
 
+/* Not a second time, and where pointers find its name. */
+static bool key_enter(struct schema_run *run, struct frame *f, struct text key,
+                      const struct layout_member *m, struct name_print print)
+{
+    uint64_t bit;
+
+    if (!m || m->index >= FRAME_SEEN_BITS) {
+        f->name = NULL;
+        path_put(run, f, key, print);
+        return frame_add_key(run, f, print);
+    }
+    bit = (uint64_t)1 << m->index;
+    f->name = &m->name.text;
+    f->key_len = 0;
+    if (f->seen & bit) {
+        frame_refuse_twice(run);
+        return false;
+    }
+    f->seen |= bit;
+    return true;
+}
+
 bool machine_key(struct schema_run *run, struct text key)
 {
     struct frame *f = run->top;
     struct name_print print = name_print(key.data, key.len);
     uint64_t hash = name_hash(print);
+    const struct layout_member *m = member_find(f, key, print, hash);
+    const struct stage *s;
 
-    f->count++;
     f->known_name = NULL;
-    path_put(run, f, key, print);
-    if (!frame_add_key(run, f, print))
+    if (!frame_count_key(run, f) || !key_enter(run, f, key, m, print))
         return false;
+    s = f->stage;
+    if (s && f->count <= s->max) {
+        f->step = &s->steps[m ? m->index : s->last_step];
+        tap_open(run, f->step->tap);
+        if (s->has_foreign_taps && !m)
+            tap_key(run, f, key, print, hash);
+        return true;
+    }
+    if (s)
+        quick_leave(run, f);
     if (f->tap)
         tap_key(run, f, key, print, hash);
     if (f->layout->knows_members)
-        run->child = member_find(f, key, print, hash);
+        run->child = member_see(f, m);
     else
         collect_member(run, f, key, print);
     f->known_name = run->child->known_name;
@@ -125,9 +170,17 @@ bool machine_key(struct schema_run *run, struct text key)
 static void item_begin(struct schema_run *run, struct frame *f)
 {
     const struct layout *l = f->layout;
+    const struct stage *s = f->stage;
     uint64_t last = l->item_count - 1;
 
     f->count++;
+    if (s && f->count <= s->max) {
+        f->step =
+            &s->steps[f->count <= s->last_step ? f->count - 1 : s->last_step];
+        return;
+    }
+    if (s)
+        quick_leave(run, f);
     if (l->knows_items)
         run->child = &l->items[f->count <= last ? f->count - 1 : last];
     else
@@ -193,25 +246,53 @@ static void duties_do(struct schema_run *run, const struct child *c,
     }
 }
 
+/* A frame with a stage needs the machine for this child. */
+static void child_wake(struct schema_run *run, struct frame *f)
+{
+    if (f->step->choice)
+        quick_leave(run, f); /* the stage does not foresee its value */
+    else
+        quick_wake(run, f);
+}
+
+static void scalar_work(struct schema_run *run, struct frame *f,
+                        struct scalar *s)
+{
+    const struct child *child;
+
+    if (f->stage)
+        child_wake(run, f);
+    child = run->child;
+    if (s->type == JSON_NUMBER)
+        scalar_type_number(s);
+    if (child->select_count > 0)
+        selects_do(run, s);
+    duties_do(run, child, f->insts, s);
+    quick_settle(run, f, child);
+}
+
+static void scalar_tap(struct schema_run *run, const struct scalar *s)
+{
+    const struct tap_node *tap = run->tap;
+
+    if (tap->text_tap >= 0 && s->type == JSON_STRING)
+        tap_text(run, tap->text_tap, s->text);
+    tap_end(run, tap);
+}
+
 bool machine_scalar(struct schema_run *run, struct scalar *s)
 {
     struct frame *f = run->top;
-    const struct tap_node *tap;
     size_t begin = run->capture.len;
 
     if (!f->is_object)
         item_begin(run, f);
-    if (run->child->select_count > 0)
-        selects_do(run, s);
-    duties_do(run, run->child, f->insts, s);
+    if (!f->stage || !quick_scalar(run, f, s))
+        scalar_work(run, f, s);
     if (run->captured > 0)
         capture_scalar(run, s);
-    tap = run->tap;
-    if (tap) {
-        if (tap->text_tap >= 0 && s->type == JSON_STRING)
-            tap_text(run, tap->text_tap, s->text);
-        tap_end(run, tap);
-    }
+    if (run->tap)
+        scalar_tap(run, s);
     if (f->unique && run->status == STATUS_OK)
         unique_item(run, f, begin);
     return run->status == STATUS_OK;
@@ -219,11 +300,17 @@ bool machine_scalar(struct schema_run *run, struct scalar *s)
 
 bool machine_begin(struct schema_run *run, bool is_object)
 {
-    if (!run->top->is_object)
-        item_begin(run, run->top);
-    if (run->child->select_count > 0)
-        selects_do(run, NULL);
-    frame_begin(run, is_object);
+    struct frame *f = run->top;
+
+    if (!f->is_object)
+        item_begin(run, f);
+    if (!f->stage || !quick_begin(run, f, is_object)) {
+        if (f->stage)
+            child_wake(run, f);
+        if (run->child->select_count > 0)
+            selects_do(run, NULL);
+        frame_begin(run, is_object);
+    }
     run->tap = NULL;
     return run->status == STATUS_OK;
 }
@@ -252,9 +339,12 @@ void machine_start(struct schema_run *run)
 
     memset(base, 0, sizeof(*base));
     base->layout = run->plan->base;
+    base->stage = run->plan->stage;
     base->insts = run->root_askers;
     run->top = base;
     run->tap = run->plan->taps;
     if (run->tap)
         run->taps_open |= tap_bits(run->tap);
+    if (!base->stage)
+        quick_base_wake(run, base);
 }

@@ -35,9 +35,9 @@
 #include <setjmp.h>
 #include <yajl/yajl_parse.h>
 
-#include "schema/layout.h"
 #include "schema/run.h"
 #include "schema/scan.h"
+#include "schema/stage.h"
 
 #define RUN_MAGIC 0x5c4e3a01u
 
@@ -125,24 +125,36 @@ struct stack_mark {
     size_t used;
 };
 
+#define FRAME_SEEN_BITS 64
+
 struct frame {
     const struct layout *layout;
+    /* While nothing is wrong in it (quick.c), else NULL. */
+    const struct stage *stage;
+    const struct step *step; /* of the current child */
+    uint64_t failed;         /* insts to be told when they wake */
     struct inst *insts;
-    struct inst *askers; /* insts of the frame above */
-    const struct link *links;
-    uint32_t link_count;
+    bool is_awake; /* `insts` and what goes with them are written */
     bool is_object;
     bool is_captured;
     bool has_waiting; /* some asker of `links` wants to be told */
+    uint32_t link_count;
+    struct inst *askers; /* insts of the frame above */
+    const struct link *links;
     struct stack_mark mark;
     uint64_t count; /* members or items that began */
     /* The current member. */
-    uint32_t key_at, key_len;      /* in the run's path; may be cut */
-    const struct text *known_name; /* as a schema names it, or NULL */
-    /* Keys seen: prints from this place on in the run's list, or a set. */
+    uint32_t key_at, key_len; /* in the run's path; may be cut */
+    const struct text *name;  /* if the layout knows it: then not in the path */
+    const struct text *known_name; /* as a schema's property, or NULL */
+    /* Members seen: those that the layout knows by their index, as bits, of
+     * others prints from this place on in the run's list, or a set. */
+    uint64_t seen;
     uint32_t prints_at;
+    uint32_t notes_at; /* in the run's notes */
     struct print_set *set;
     const struct tap_node *tap;
+    struct extra **slots;  /* of the stage's hooks */
     struct extra *extras;  /* owned, a list */
     uint64_t *marks;       /* insts that evaluated the current child */
     size_t capture_at;     /* where the value's encoding begins */
@@ -178,6 +190,18 @@ struct chunk {
     _Alignas(16) struct chunk *next; /* larger, or NULL */
     size_t size;                     /* of the bytes behind this */
 };
+
+/* An inst that has failed while its frame was asleep, and would have kept
+ * what it found. */
+struct note {
+    const struct op *op;
+    const struct step *step; /* the frame's at that time */
+    const struct text *name;
+    uint64_t count;
+    uint32_t inst;
+    uint32_t taps; /* that were open */
+};
+#define NOTES_MAX 8
 
 #define PATH_SIZE (2 * POINTER_MAX + 16)
 #define YAJL_HEAP 1024
@@ -222,6 +246,8 @@ struct schema_run {
     struct name_print *prints;
     uint32_t print_count, prints_size;
 
+    uint32_t note_count; /* of `notes`, from the base up */
+
     /* Findings. */
     struct schema_violation *violations;
     struct held **kept; /* one for each violation */
@@ -251,6 +277,7 @@ struct schema_run {
     struct duty first_duties[FIRST_DUTIES];
     struct select first_selects[FIRST_SELECTS];
     struct name_print first_prints[FIRST_PRINTS];
+    struct note notes[NOTES_MAX];
     char path[PATH_SIZE]; /* the keys of the frames, one behind the other */
     _Alignas(16) char yajl_heap[YAJL_HEAP];
     _Alignas(16) char first_heap[FIRST_HEAP]; /* see run_alloc() */
@@ -341,6 +368,8 @@ void violations_release(struct schema_run *run);
 /* Everything but places; what is wrong goes to `to`. */
 void check_scalar(struct schema_run *run, const struct node *node,
                   struct inst *to, struct scalar *s, uint32_t depth);
+bool check_length_passes(const struct node_string *c, struct scalar *s);
+#define CHECK_EXCLUDED "is one of the values that are not allowed"
 /* `type` is none of the node's. */
 struct choice {
     unsigned types;  /* that some alternative allows */
@@ -361,7 +390,7 @@ void check_array_end(struct schema_run *run, struct inst *inst,
 void check_composite(struct schema_run *run, struct inst *inst,
                      enum json_type type, struct text canonical,
                      uint32_t depth);
-/* A number may be an integer too. */
+/* A number may be an integer too; until this was asked, it is not. */
 void scalar_type_number(struct scalar *s);
 static inline void scalar_init(struct scalar *s, enum json_type type,
                                struct text t)
@@ -373,8 +402,6 @@ static inline void scalar_init(struct scalar *s, enum json_type type,
     s->has_print = false;
     s->text = t;
     s->points = -1;
-    if (type == JSON_NUMBER)
-        scalar_type_number(s);
 }
 /* A string among names, whose print is made but once. */
 static inline struct name *scalar_find(const struct name_table *t,
@@ -408,6 +435,9 @@ bool closure_lay_out(struct arena *arena, struct closure *closure);
  * and which has been told who asks. */
 void unit_begin_settled(struct schema_run *run, struct inst *root,
                         bool is_object, uint32_t depth);
+/* Says which insts behind `root` are live, and for whom. `run` may be NULL
+ * while nothing can be held. */
+void unit_settle(struct schema_run *run, struct inst *root, unsigned bits);
 /* A value of these type bits begins; `root` has been told who asks. */
 void unit_begin(struct schema_run *run, struct inst *root, unsigned bits,
                 uint32_t depth);
@@ -425,6 +455,11 @@ void unit_deliver(struct schema_run *run, struct inst *root, struct inst *asker,
 /* Do a duty with a scalar, whatever the node. */
 void unit_scalar(struct schema_run *run, const struct duty *d,
                  struct inst *asker, struct scalar *s);
+/* Only the verdict of a closure, without laying anything out; false for one
+ * of more than UNIT_ACCEPTS_MAX nodes. */
+bool unit_accepts(struct schema_run *run, const struct closure *c,
+                  struct scalar *s);
+#define UNIT_ACCEPTS_MAX 64
 bool node_passes_scalar(struct schema_run *run, const struct node *node,
                         struct scalar *s);
 
@@ -435,11 +470,34 @@ void frame_end(struct schema_run *run);
 /* Give back what all frames own. */
 void frames_release(struct schema_run *run);
 
+/* ---- quick.c: frames with a stage ---- */
+
+/* The top frame's child is `f->step`, and `run->tap` its tap. Each of these
+ * does all there is to do, or nothing and returns false: then the machine has
+ * to. */
+bool quick_scalar(struct schema_run *run, struct frame *f, struct scalar *s);
+bool quick_begin(struct schema_run *run, struct frame *f, bool is_object);
+bool quick_end(struct schema_run *run, struct frame *f);
+/* The base's insts, the plan's askers. */
+void quick_base_wake(struct schema_run *run, struct frame *f);
+/* Make `f` and those below ready for the machine, as if they had never been
+ * asleep; the stage stays, and the run's child is that of `f->step`. */
+void quick_wake(struct schema_run *run, struct frame *f);
+/* The same for good: something is wrong, or not foreseen. */
+void quick_leave(struct schema_run *run, struct frame *f);
+/* The machine has done what it had to with the child: leave if some asker
+ * has failed over it. */
+void quick_settle(struct schema_run *run, struct frame *f,
+                  const struct child *child);
+
 /* ---- names.c ---- */
 
-/* Enter the top frame's key; refuses duplicates and too many. */
+/* One key more in the top frame; refuses too many. */
+bool frame_count_key(struct schema_run *run, struct frame *f);
+/* Enter a key that its layout does not know; refuses duplicates. */
 bool frame_add_key(struct schema_run *run, struct frame *f,
                    struct name_print print);
+void frame_refuse_twice(struct schema_run *run);
 void frame_drop_keys(struct schema_run *run, struct frame *f);
 
 /* ---- machine.c: the events ---- */
@@ -482,21 +540,30 @@ void extras_release(struct schema_run *run, struct frame *f);
 bool parts_begin(struct schema_run *run, struct extra *x);
 void parts_end(struct schema_run *run, struct inst *inst, const struct frame *f,
                uint32_t depth);
-void part_begin(struct inst *inst);
+void part_begin(struct extra *x);
 void part_end(struct schema_run *run, struct inst *inst, uint32_t depth);
-void part_scalar(struct schema_run *run, const struct node *node,
-                 struct inst *parent, struct scalar *s);
+void part_scalar(const struct node *node, struct extra *x, struct scalar *s);
+/* Would part_end(), parts_end() have nothing to say? Then what the first
+ * does besides. */
+bool part_passes(const struct node_parts *p, const struct extra *x);
+void part_pass(const struct extra *x);
+bool parts_pass(const struct extra *x, uint64_t count);
 
 bool decorations_begin(struct schema_run *run, struct extra *x);
 void decorations_release(struct schema_run *run, struct extra *x);
 void decorations_end(struct schema_run *run, struct inst *inst, uint32_t depth);
-void decoration_begin(struct inst *inst);
+void decoration_begin(struct extra *x);
+/* As for parts. `kinds` of those that exclude each other are there. */
+bool decoration_passes(const struct extra *x, bool is_object, int kinds);
+void decoration_pass(struct schema_run *run, struct extra *x, bool is_object,
+                     bool is_exclusive);
+bool decorations_pass(struct extra *x);
 void decoration_end(struct schema_run *run, struct inst *inst,
                     const struct frame *f, uint32_t depth);
 /* A NODE_DECORATION_RANGE has ended. */
-void decoration_range_end(struct inst *inst, const struct frame *f);
-void decoration_scalar(struct schema_run *run, const struct node *node,
-                       struct inst *parent, const struct scalar *s);
+void decoration_range_end(struct extra *x, const struct frame *f);
+void decoration_scalar(const struct node *node, struct extra *x,
+                       const struct scalar *s);
 
 bool unevaluated_begin(struct schema_run *run, struct extra *x,
                        const struct frame *f, struct inst *inst);

@@ -2,12 +2,12 @@
  *
  * schema/names.c - no member twice, and not too many.
  *
- * An object's keys are kept as prints (name.h) on one list for all open
- * objects: a child's lie behind its parent's and go when it ends. A few are
- * compared one by one; from SET_FROM on the object gets a hash set of its
- * own, at most half full. Where a print falls depends on the process's key,
- * so a million chosen keys cost what a million others do, and the limit on
- * members comes long before.
+ * A member that the layout knows is a bit in the frame's `seen`. Other keys
+ * are kept as prints (name.h) on one list for all open objects: a child's lie
+ * behind its parent's and go when it ends. A few are compared one by one; from
+ * SET_FROM on the object gets a hash set of its own, at most half full. Where a
+ * print falls depends on the process's key, so a million chosen keys cost what
+ * a million others do, and the limit on members comes long before.
  */
 #include "schema/machine.h"
 
@@ -79,17 +79,27 @@ static bool is_listed(const struct schema_run *run, const struct frame *f,
     return false;
 }
 
+bool frame_count_key(struct schema_run *run, struct frame *f)
+{
+    if (f->count++ < run->limits.max_members)
+        return true;
+    refuse(run, run->depth - 1, "json.too_many_members",
+           "an object may have at most %u members",
+           (unsigned)run->limits.max_members);
+    return false;
+}
+
+void frame_refuse_twice(struct schema_run *run)
+{
+    refuse(run, run->depth, "json.duplicate_key",
+           "the object has this member twice");
+}
+
 bool frame_add_key(struct schema_run *run, struct frame *f,
                    struct name_print print)
 {
     bool is_new;
 
-    if (f->count > run->limits.max_members) {
-        refuse(run, run->depth - 1, "json.too_many_members",
-               "an object may have at most %u members",
-               (unsigned)run->limits.max_members);
-        return false;
-    }
     if (f->set) {
         if ((f->set->count + 1) * 2 > f->set->mask && !set_grow(run, f))
             return false;
@@ -104,11 +114,9 @@ bool frame_add_key(struct schema_run *run, struct frame *f,
         if (run->print_count - f->prints_at == SET_FROM && !set_grow(run, f))
             return false;
     }
-    if (is_new)
-        return true;
-    refuse(run, run->depth, "json.duplicate_key",
-           "the object has this member twice");
-    return false;
+    if (!is_new)
+        frame_refuse_twice(run);
+    return is_new;
 }
 
 void frame_drop_keys(struct schema_run *run, struct frame *f)

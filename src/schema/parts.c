@@ -36,9 +36,9 @@ bool parts_begin(struct schema_run *run, struct extra *x)
     return true;
 }
 
-void part_begin(struct inst *inst)
+void part_begin(struct extra *x)
 {
-    struct parts_state *s = inst->extra->parts;
+    struct parts_state *s = x->parts;
 
     s->is_alone = s->has_public_url = false;
     s->kind = NULL;
@@ -74,35 +74,48 @@ static bool is_presigned(const struct node_parts *parts, struct text url)
     return false;
 }
 
+bool part_passes(const struct node_parts *p, const struct extra *x)
+{
+    const struct parts_state *s = x->parts;
+
+    return !(s->kind && s->kind == s->last_kind) &&
+           !(s->has_public_url && p->has_max_public_urls &&
+             s->public_urls == p->max_public_urls);
+}
+
+void part_pass(const struct extra *x)
+{
+    struct parts_state *s = x->parts;
+
+    s->last_kind = s->kind;
+    s->has_alone |= s->is_alone;
+    s->public_urls += s->has_public_url;
+}
+
 /* The rules that an item breaks by being where it is. */
 void part_end(struct schema_run *run, struct inst *inst, uint32_t depth)
 {
     const struct node_parts *p = inst->node->parts;
-    struct parts_state *s = inst->extra->parts;
+    const struct parts_state *s = inst->extra->parts;
 
     if (s->kind && s->kind == s->last_kind)
         violate(run, inst, depth, "parts.adjacent",
                 "consecutive %s parts are not allowed", s->kind->text.data);
-    s->last_kind = s->kind;
-    s->has_alone |= s->is_alone;
-    if (!s->has_public_url)
-        return;
-    s->public_urls++;
-    if (p->has_max_public_urls && s->public_urls == p->max_public_urls + 1)
+    part_pass(inst->extra);
+    if (s->has_public_url && p->has_max_public_urls &&
+        s->public_urls == p->max_public_urls + 1)
         violate(run, inst, depth, "parts.public_urls",
                 "is one part with a public URL too many: at most %" PRIu64
                 " are allowed, presigned ones not counted",
                 p->max_public_urls);
 }
 
-void part_scalar(struct schema_run *run, const struct node *node,
-                 struct inst *parent, struct scalar *s)
+void part_scalar(const struct node *node, struct extra *x, struct scalar *s)
 {
     const struct node_parts *p = node->parts;
-    struct parts_state *state = parent->extra->parts;
+    struct parts_state *state = x->parts;
     const struct name *alone;
 
-    (void)run;
     if (node->kind == NODE_PART) {
         /* An item that is no object: other rules will say so. */
         state->last_kind = NULL;
@@ -122,12 +135,17 @@ void part_scalar(struct schema_run *run, const struct node *node,
     }
 }
 
+bool parts_pass(const struct extra *x, uint64_t count)
+{
+    return !(x->parts->has_alone && count > 1);
+}
+
 void parts_end(struct schema_run *run, struct inst *inst, const struct frame *f,
                uint32_t depth)
 {
     const struct parts_state *s = inst->extra->parts;
 
-    if (s->has_alone && f->count > 1)
+    if (!parts_pass(inst->extra, f->count))
         violate(run, inst, depth, "parts.alone",
                 "a %s part must be the only one", s->alone_kind);
 }

@@ -8,7 +8,7 @@
  */
 #include "base/check.h"
 #include "schema/compile.h"
-#include "schema/layout.h"
+#include "schema/stage.h"
 
 /* The body's duties, and who asks: an asker for each distinct node. */
 struct roots {
@@ -193,5 +193,8 @@ const struct schema_plan *schema_plan_new(struct schema_set *set,
             return NULL;
     plan->tap_count = tap_count;
     plan->taps = root;
+    plan->stage = stage_for_base(set, plan->base, plan->root_count, root);
+    if (set->stages && !stages_fill(set))
+        return NULL;
     return plan;
 }

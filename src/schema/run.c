@@ -168,17 +168,6 @@ static enum status run_stop(struct schema_run *run, enum status status)
 
 /* ---- life ---- */
 
-static void askers_init(struct schema_run *run)
-{
-    size_t i;
-
-    for (i = 0; i < run->plan->root_count; i++) {
-        run->root_askers[i] = inst_blank();
-        run->root_askers[i].uses = run->plan->root_uses[i];
-        run->root_askers[i].is_live = true;
-    }
-}
-
 struct schema_run *schema_run_new(const struct schema_plan *plan,
                                   const struct schema_limits *limits)
 {
@@ -215,7 +204,6 @@ struct schema_run *schema_run_new(const struct schema_plan *plan,
             schema_run_free(run);
             return NULL;
         }
-        askers_init(run);
     }
     machine_start(run);
     return run;

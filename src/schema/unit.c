@@ -131,9 +131,7 @@ static void settle_inst(struct schema_run *run, struct inst *inst,
         settle_held(inst, child_at(inst, i));
 }
 
-/* `run` may be NULL while nothing can be held. */
-static void unit_settle(struct schema_run *run, struct inst *root,
-                        unsigned bits)
+void unit_settle(struct schema_run *run, struct inst *root, unsigned bits)
 {
     uint32_t i, count = root->closure->count;
 
@@ -432,8 +430,6 @@ void unit_deliver(struct schema_run *run, struct inst *root, struct inst *asker,
 /* ---- scalars ---- */
 
 /* Verdicts of a closure's nodes on one scalar, none asked for twice. */
-#define ACCEPTS_MAX 64
-
 struct accepts {
     struct schema_run *run;
     const struct closure *closure;
@@ -500,14 +496,13 @@ static bool accepts(struct accepts *a, uint32_t at)
     return passed;
 }
 
-/* Only the verdict, without laying anything out. */
-static bool closure_accepts(struct schema_run *run, const struct closure *c,
-                            struct scalar *s)
+bool unit_accepts(struct schema_run *run, const struct closure *c,
+                  struct scalar *s)
 {
     struct inst asker = inst_asker();
     struct accepts a = {run, c, s, &asker, 0, 0};
 
-    return c->count <= ACCEPTS_MAX && accepts(&a, 0);
+    return c->count <= UNIT_ACCEPTS_MAX && accepts(&a, 0);
 }
 
 /* Why it did not pass. */
@@ -543,7 +538,7 @@ static void scalar_closure(struct schema_run *run, const struct duty *d,
 {
     struct inst passed = inst_blank();
 
-    if (!closure_accepts(run, d->node->closure, s)) {
+    if (!unit_accepts(run, d->node->closure, s)) {
         if (run->status == STATUS_OK)
             scalar_lay_out(run, d, asker, s);
     } else if (d->role != ROLE_VALUE) {
@@ -586,10 +581,10 @@ void unit_scalar(struct schema_run *run, const struct duty *d,
     case NODE_PART:
     case NODE_PART_KIND:
     case NODE_PART_URL:
-        part_scalar(run, d->node, asker, s);
+        part_scalar(d->node, asker->extra, s);
         break;
     default:
-        decoration_scalar(run, d->node, asker, s);
+        decoration_scalar(d->node, asker->extra, s);
         break;
     }
 }

@@ -78,13 +78,19 @@ static size_t path_finish(struct path_writer *w)
     return len;
 }
 
+/* As a property of some schema, or NULL. */
+static const struct text *known_name(const struct frame *f)
+{
+    return f->stage && f->step ? f->step->child->known_name : f->known_name;
+}
+
 /* Schemas have named all of it: then both pointers are the same. */
 static bool path_is_known(const struct schema_run *run, uint32_t depth)
 {
     uint32_t i;
 
     for (i = 1; i <= depth; i++)
-        if (run->frames[i].is_object && !run->frames[i].known_name)
+        if (run->frames[i].is_object && !known_name(&run->frames[i]))
             return false;
     return true;
 }
@@ -102,10 +108,12 @@ static size_t path_write(const struct schema_run *run, uint32_t depth,
         path_char(&w, '/');
         if (!f->is_object) {
             path_number(&w, f->count - 1);
-        } else if (!for_record) {
+        } else if (!for_record && !f->name) {
             path_escaped(&w, run->path + f->key_at, f->key_len);
-        } else if (f->known_name) {
-            path_escaped(&w, f->known_name->data, f->known_name->len);
+        } else if (!for_record) {
+            path_escaped(&w, f->name->data, f->name->len);
+        } else if (known_name(f)) {
+            path_escaped(&w, known_name(f)->data, known_name(f)->len);
         } else {
             path_char(&w, '*');
         }

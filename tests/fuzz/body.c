@@ -2,9 +2,11 @@
  *
  * Fuzz validation against itself: whatever the bytes, against the contract
  * that ships and against a schema with every keyword in it, the verdict and
- * all that is told are the same in one piece and in any others, and memory
- * stays within its bound. The first two bytes choose how to cut.
+ * all that is told are the same in one piece and in any others, on the quick
+ * way and without it, and memory stays within its bound. The first two bytes
+ * choose how to cut.
  */
+#include "schema/compile.h"
 #include "tests/unit/schema/everything.h"
 #include "tests/unit/schema/validate.h"
 
@@ -23,7 +25,8 @@ static const struct schema_tap taps[] = {
 };
 
 /* Made once, and never freed: reachable, so no leak. */
-static const struct schema_plan *plan_new(struct fixture *f, bool is_contract)
+static const struct schema_plan *plan_new(struct fixture *f, bool is_contract,
+                                          bool is_quick)
 {
     struct schema_source source = {.dialect = SCHEMA_OPENAPI};
     struct schema_use use;
@@ -36,6 +39,8 @@ static const struct schema_plan *plan_new(struct fixture *f, bool is_contract)
     CHECK(status == STATUS_OK);
     f->set = schema_set_new();
     CHECK(f->set != NULL);
+    if (!is_quick)
+        f->set->stages_max = 0;
     source.doc = f->doc;
     source.root = f->doc->root;
     status = schema_compile(
@@ -107,28 +112,36 @@ static struct verdict run_cut(const struct schema_plan *plan,
     return v;
 }
 
+static void compare(const struct verdict *a, const struct verdict *b)
+{
+    CHECK(a->status == b->status && a->broken == b->broken &&
+          a->count == b->count);
+    CHECK(text_equal(buffer_text(&a->text), buffer_text(&b->text)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static struct fixture fixtures[2];
-    static const struct schema_plan *plans[2];
+    static struct fixture fixtures[4];
+    static const struct schema_plan *plans[4];
     uint32_t seed;
     size_t i;
 
     if (!plans[0])
-        for (i = 0; i < 2; i++)
-            plans[i] = plan_new(&fixtures[i], i == 0);
+        for (i = 0; i < 4; i++)
+            plans[i] = plan_new(&fixtures[i], i < 2, i % 2 == 0);
     if (len < 2)
         return 0;
     seed = 1u + data[0] + 256u * data[1];
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < 4; i += 2) {
         struct verdict whole = run_cut(plans[i], data + 2, len - 2, 0);
         struct verdict cut = run_cut(plans[i], data + 2, len - 2, seed);
+        struct verdict slow = run_cut(plans[i + 1], data + 2, len - 2, 0);
 
-        CHECK(whole.status == cut.status && whole.broken == cut.broken &&
-              whole.count == cut.count);
-        CHECK(text_equal(buffer_text(&whole.text), buffer_text(&cut.text)));
+        compare(&whole, &cut);
+        compare(&whole, &slow);
         verdict_release(&whole);
         verdict_release(&cut);
+        verdict_release(&slow);
     }
     return 0;
 }

@@ -4,7 +4,7 @@
  * verdicts; here are pointers, rules and whose findings are told.
  */
 #include "schema/compile.h"
-#include "schema/layout.h"
+#include "schema/stage.h"
 #include "tests/unit/schema/validate.h"
 #include "tests/unit/unit.h"
 
@@ -198,7 +198,7 @@ static const struct row {
 };
 
 static void fixture_layouts(struct fixture *f, const char *schema,
-                            size_t layouts_max)
+                            size_t layouts_max, size_t stages_max)
 {
     struct schema_source source = {.dialect = SCHEMA_JSON};
     struct schema_use use;
@@ -210,6 +210,7 @@ static void fixture_layouts(struct fixture *f, const char *schema,
     f->set = schema_set_new();
     CHECK(f->set);
     f->set->layouts_max = layouts_max;
+    f->set->stages_max = stages_max;
     source.doc = f->doc;
     source.root = f->doc->root;
     if (schema_compile(f->set, &source, f->doc->root, &f->problems,
@@ -248,7 +249,7 @@ static char *found_in(const struct schema_plan *plan, struct text body)
     return copy;
 }
 
-static void check_rows(size_t layouts_max)
+static void check_rows(size_t layouts_max, size_t stages_max)
 {
     size_t i;
 
@@ -256,7 +257,7 @@ static void check_rows(size_t layouts_max)
         struct fixture f;
         char *found;
 
-        fixture_layouts(&f, rows[i].schema, layouts_max);
+        fixture_layouts(&f, rows[i].schema, layouts_max, stages_max);
         if (!f.plan) {
             problems_print(&f.problems, stderr);
             ck_abort_msg("%s", rows[i].schema);
@@ -272,7 +273,7 @@ static void check_rows(size_t layouts_max)
 
 START_TEST(each_keyword_says_what_and_where)
 {
-    check_rows(LAYOUTS_MAX);
+    check_rows(LAYOUTS_MAX, STAGES_MAX);
 }
 END_TEST
 
@@ -280,7 +281,16 @@ END_TEST
  * same is found in the same order. */
 START_TEST(and_layouts_do_not_matter)
 {
-    check_rows(1);
+    check_rows(1, STAGES_MAX);
+}
+END_TEST
+
+/* Without any stage the machine does all of the work, and without layouts too
+ * it does so in the plainest way. */
+START_TEST(and_stages_do_not_matter)
+{
+    check_rows(LAYOUTS_MAX, 0);
+    check_rows(1, 0);
 }
 END_TEST
 
@@ -428,5 +438,6 @@ START_TEST(a_discriminator_tells_whose_findings_count)
 END_TEST
 
 UNIT_MAIN("schema/keywords", each_keyword_says_what_and_where,
-          and_layouts_do_not_matter, and_the_cut_does_not_matter,
-          messages_are_for_people, a_discriminator_tells_whose_findings_count)
+          and_layouts_do_not_matter, and_stages_do_not_matter,
+          and_the_cut_does_not_matter, messages_are_for_people,
+          a_discriminator_tells_whose_findings_count)

@@ -5,7 +5,7 @@
  * found in it, pointers and rules, in order.
  */
 #include "schema/compile.h"
-#include "schema/layout.h"
+#include "schema/stage.h"
 #include "tests/unit/schema/validate.h"
 #include "tests/unit/unit.h"
 
@@ -152,7 +152,8 @@ static const struct row {
     {"{\"from\":1} x", "* json.syntax\n"},
 };
 
-static void fixture_contract(struct fixture *f, size_t layouts_max)
+static void fixture_contract(struct fixture *f, size_t layouts_max,
+                             size_t stages_max)
 {
     struct schema_source source = {.dialect = SCHEMA_OPENAPI};
     struct schema_use use;
@@ -163,6 +164,7 @@ static void fixture_contract(struct fixture *f, size_t layouts_max)
     f->set = schema_set_new();
     CHECK(f->set);
     f->set->layouts_max = layouts_max;
+    f->set->stages_max = stages_max;
     source.doc = f->doc;
     source.root = f->doc->root;
     if (schema_compile(f->set, &source,
@@ -207,12 +209,12 @@ static char *found_in(const struct schema_plan *plan, struct text body)
     return copy;
 }
 
-static void check_rows(size_t layouts_max)
+static void check_rows(size_t layouts_max, size_t stages_max)
 {
     struct fixture f;
     size_t i;
 
-    fixture_contract(&f, layouts_max);
+    fixture_contract(&f, layouts_max, stages_max);
     for (i = 0; i < ARRAY_LEN(rows); i++) {
         char *found = found_in(f.plan, text_of(rows[i].body));
 
@@ -226,14 +228,23 @@ static void check_rows(size_t layouts_max)
 
 START_TEST(each_body_has_exactly_its_violations)
 {
-    check_rows(LAYOUTS_MAX);
+    check_rows(LAYOUTS_MAX, STAGES_MAX);
 }
 END_TEST
 
 /* With one layout only, all but the body itself is laid out as it comes. */
 START_TEST(layouts_do_not_matter)
 {
-    check_rows(1);
+    check_rows(1, STAGES_MAX);
+}
+END_TEST
+
+/* Without any stage the machine does all of the work, and without layouts too
+ * it does so in the plainest way. */
+START_TEST(stages_do_not_matter)
+{
+    check_rows(LAYOUTS_MAX, 0);
+    check_rows(1, 0);
 }
 END_TEST
 
@@ -244,7 +255,7 @@ START_TEST(the_verdict_does_not_depend_on_the_cut)
     size_t i, cut;
 
     schema_limits_default(&limits);
-    fixture_contract(&f, LAYOUTS_MAX);
+    fixture_contract(&f, LAYOUTS_MAX, STAGES_MAX);
     for (i = 0; i < ARRAY_LEN(rows); i++) {
         struct text body = text_of(rows[i].body);
         struct verdict whole = validate(f.plan, body);
@@ -267,4 +278,5 @@ START_TEST(the_verdict_does_not_depend_on_the_cut)
 END_TEST
 
 UNIT_MAIN("schema/machine", each_body_has_exactly_its_violations,
-          layouts_do_not_matter, the_verdict_does_not_depend_on_the_cut)
+          layouts_do_not_matter, stages_do_not_matter,
+          the_verdict_does_not_depend_on_the_cut)

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/stage.h - what is asked of a body in which nothing is wrong yet.
+ *
+ * While no inst of an array or object has failed, where its insts stand
+ * follows from little: its layout, who asks for it (for certain, or only to
+ * have a verdict), and which branches its selectors have named. Such a state
+ * is a *stage*. A plan knows its stages and what leads from one to another,
+ * so that in a body which is right
+ *
+ *   - no inst is written: a frame has its stage and a word of bits, the
+ *     members that came;
+ *   - each child is a *step*: the checks that a scalar must pass, without
+ *     those of branches that are out, and the stage an array or object
+ *     begins in;
+ *   - a selector's value leads to another stage, in which the branches that
+ *     it did not name ask for nothing.
+ *
+ *     stage {Part}  "type": text --> stage {Part, TextPart}  "value" ...
+ *                           media -> stage {Part, MediaPart} "url" ...
+ *
+ * What a stage does not foresee (a violation, a selector of no known value,
+ * keywords that need more than this) is the machine's: quick.c writes the
+ * insts down as they would be by now (the frame wakes), and machine.c goes on
+ * with them as if it had always been at work. So there is one place that
+ * says what is wrong and why, and this one only has to know what is right.
+ */
+#ifndef SCHEMA_STAGE_H
+#define SCHEMA_STAGE_H
+
+#include "schema/layout.h"
+
+struct extra;
+struct scalar;
+
+/* Sets of insts and of members are words of bits. */
+#define STAGE_INSTS_MAX 64
+#define STAGE_MEMBERS_MAX 64
+/* Stages of one set; what would need more goes the machine's way. */
+#define STAGES_MAX 20000
+
+/* ---- a scalar ---- */
+
+enum op_kind {
+    OP_ENUM, /* is one of `values`, for "enum" */
+    OP_CONST,
+    OP_NOT,
+    OP_LENGTH,
+    OP_PATTERN,
+    OP_FORMAT,
+    OP_NODE,    /* whatever `node` says, which is simple */
+    OP_CLOSURE, /* whatever `node` and its places say */
+};
+
+struct op {
+    enum op_kind kind;
+    /* Some asker would have to say what is wrong; else the askers that fail
+     * are noted, and those in `held` with the op that they failed. */
+    bool must_pass;
+    uint64_t askers, held;
+    const struct node *node;
+};
+
+/* A probe's look at a scalar that has passed. */
+struct look {
+    const struct node *node;
+    uint32_t slot; /* of the asker's extra */
+};
+
+/* ---- a child ---- */
+
+/* The value of a selector's member leads to another stage. */
+struct choice {
+    const struct selector *selector;
+    uint32_t inst;
+    enum group group;
+    const struct stage *const *to; /* by branch; entries may be NULL */
+};
+
+enum step_type { STEP_STRING, STEP_NUMBER, STEP_TYPES };
+
+struct step {
+    const struct child *child; /* the same for the machine */
+    const struct tap_node *tap;
+    const struct choice *choice;   /* what to do first, or NULL */
+    const struct stage *begins[2]; /* of an array, an object, or NULL */
+    const struct op *ops[STEP_TYPES];
+    const struct look *looks;
+    uint8_t op_count[STEP_TYPES];
+    uint8_t look_count;
+    uint8_t types; /* NODE_TYPE of scalars that may pass; a number that is an
+                    * integer is only NODE_INTEGER here */
+};
+
+/* ---- an array or object ---- */
+
+enum hook_kind {
+    HOOK_PARTS,       /* has x-parts */
+    HOOK_DECORATIONS, /* has x-decorations */
+    HOOK_PROBE,       /* looks at it for one in a frame below */
+};
+
+struct hook {
+    enum hook_kind kind;
+    uint32_t inst;
+    uint32_t from; /* HOOK_PROBE: the slot in the frame below */
+    const struct node *node;
+    /* A NODE_DECORATION's, by member of the layout. */
+    uint64_t exactly_one, exclusive;
+};
+
+struct stage {
+    const struct layout *layout;
+    /* As they are now but for `seen`; where uses are asked for, uses is 1
+     * and stands for the root's. */
+    const struct inst *insts;
+    const struct tap_node *tap;
+    bool is_object;
+    bool is_base;          /* the body is its item, and the tap the body's */
+    bool has_foreign_taps; /* of members that no schema names */
+    uint64_t max;          /* children; one more wakes */
+    /* Steps by the member's index, or the item's; the last one is for all
+     * others. */
+    const struct step *steps;
+    uint32_t last_step;
+    /* The end: what all must have, and units that need to be worked out. */
+    uint64_t required; /* members by index */
+    uint64_t min;
+    const uint64_t *inst_required; /* what each inst must have */
+    const uint32_t *units;         /* their roots */
+    uint32_t unit_count;
+    bool ends_awake; /* it takes the machine */
+    /* What is more than an inst; each has a slot, in this order. */
+    const struct hook *hooks;
+    uint32_t hook_count;
+};
+
+struct schema_set;
+/* The stage that a plan's base is in; NULL when out of memory, or when there
+ * is no quick way. */
+const struct stage *stage_for_base(struct schema_set *set,
+                                   const struct layout *base, size_t roots,
+                                   const struct tap_node *tap);
+/* Make all that the stages up to now lead to; false when out of memory. */
+bool stages_fill(struct schema_set *set);
+
+#endif
