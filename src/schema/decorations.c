@@ -150,13 +150,13 @@ static bool range_keep(struct schema_run *run, struct decorations_state *s,
     return true;
 }
 
-bool decoration_passes(const struct extra *x, bool is_object, int kinds)
+bool decoration_passes(const struct extra *x, bool is_object, bool has_one)
 {
     const struct decorations_state *s = x->decorations;
 
     return !is_object ||
-           (kinds == 1 && (!s->has_range ||
-                           (!s->range_is_wrong && s->items < DECORATIONS_MAX)));
+           (has_one && (!s->has_range ||
+                        (!s->range_is_wrong && s->items < DECORATIONS_MAX)));
 }
 
 void decoration_pass(struct schema_run *run, struct extra *x, bool is_object,

@@ -272,7 +272,7 @@ void frame_begin(struct schema_run *run, bool is_object)
     f->askers = f[-1].insts;
     if (child->has_false) {
         false_begin(run, f, child);
-        quick_settle(run, &f[-1], child);
+        wake_settle(run, &f[-1], child);
     }
     if (!insts_begin(run, f, child)) {
         run->top = f - 1;
@@ -376,10 +376,10 @@ static void links_settle(struct schema_run *run, const struct frame *f)
 
     for (i = 0; i < f->link_count && f[-1].stage; i++)
         if (f->askers[f->links[i].asker].failed)
-            quick_leave(run, run->top);
+            wake_leave(run, run->top);
 }
 
-static void frame_release(struct schema_run *run, struct frame *f)
+void frame_release(struct schema_run *run, struct frame *f)
 {
     uint32_t i;
 
@@ -393,15 +393,14 @@ static void frame_release(struct schema_run *run, struct frame *f)
         frame_drop_keys(run, f);
 }
 
-/* What the insts find, now that their value is whole. */
-static void frame_work(struct schema_run *run, struct frame *f, uint32_t depth)
+void frame_end(struct schema_run *run, struct frame *f)
 {
     const struct layout *l = f->layout;
     struct text canonical = {0};
-    uint32_t i;
+    uint32_t i, depth = run->depth - 1;
 
     if (f->stage)
-        quick_leave(run, f);
+        wake_leave(run, f);
     if (f->is_captured)
         canonical = capture_close(run, f);
     insts_end(run, f, canonical, depth);
@@ -412,21 +411,8 @@ static void frame_work(struct schema_run *run, struct frame *f, uint32_t depth)
         links_end(run, f, depth);
     if (f->is_captured)
         capture_end(run, f);
-}
-
-void frame_end(struct schema_run *run)
-{
-    struct frame *f = run->top;
-    bool is_done = f->stage && quick_end(run, f);
-
-    if (!is_done)
-        frame_work(run, f, run->depth - 1);
-    frame_release(run, f);
-    run->note_count = f->notes_at;
-    stack_reset(run, f->mark);
-    run->top = f - 1;
-    run->depth--;
-    if (!is_done && f->has_waiting && f[-1].stage)
+    frame_pop(run, f);
+    if (f->has_waiting && run->top->stage)
         links_settle(run, f);
 }
 

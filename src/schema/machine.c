@@ -43,17 +43,6 @@ static void check_max(struct schema_run *run, struct frame *f)
     }
 }
 
-static const struct layout_member *member_find(const struct frame *f,
-                                               struct text key,
-                                               struct name_print print,
-                                               uint64_t hash)
-{
-    if (!f->layout->knows_members)
-        return NULL;
-    return (const struct layout_member *)name_table_find_hashed(
-        &f->layout->members, print, hash, key.data, key.len);
-}
-
 static const struct child *member_see(struct frame *f,
                                       const struct layout_member *m)
 {
@@ -65,17 +54,6 @@ static const struct child *member_see(struct frame *f,
     return c;
 }
 
-static uint32_t tap_bits(const struct tap_node *t)
-{
-    uint32_t bits = 0;
-
-    if (t->text_tap >= 0)
-        bits |= 1u << t->text_tap;
-    if (t->count_tap >= 0)
-        bits |= 1u << t->count_tap;
-    return bits;
-}
-
 static void tap_open(struct schema_run *run, const struct tap_node *tap)
 {
     run->tap = tap;
@@ -84,15 +62,15 @@ static void tap_open(struct schema_run *run, const struct tap_node *tap)
 }
 
 static void tap_key(struct schema_run *run, const struct frame *f,
-                    struct text key, struct name_print print, uint64_t hash)
+                    struct text key)
 {
-    tap_open(run, (const struct tap_node *)name_table_find_hashed(
-                      &f->tap->children, print, hash, key.data, key.len));
+    tap_open(run, (const struct tap_node *)name_table_find_text(
+                      &f->tap->children, key));
 }
 
 /* Part of the path until the next key comes. A short name is its print. */
-static void path_put(struct schema_run *run, struct frame *f, struct text key,
-                     struct name_print print)
+void machine_path(struct schema_run *run, struct frame *f, struct text key,
+                  struct name_print print)
 {
     char *to = run->path + f->key_at;
 
@@ -110,55 +88,18 @@ static void path_put(struct schema_run *run, struct frame *f, struct text key,
     memmove(to, key.data, f->key_len);
 }
 
-/* Not a second time, and where pointers find its name. */
-static bool key_enter(struct schema_run *run, struct frame *f, struct text key,
-                      const struct layout_member *m, struct name_print print)
+bool machine_key(struct schema_run *run, struct frame *f, struct text key,
+                 const struct layout_member *m)
 {
-    uint64_t bit;
-
-    if (!m || m->index >= FRAME_SEEN_BITS) {
-        f->name = NULL;
-        path_put(run, f, key, print);
-        return frame_add_key(run, f, print);
-    }
-    bit = (uint64_t)1 << m->index;
-    f->name = &m->name.text;
-    f->key_len = 0;
-    if (f->seen & bit) {
-        frame_refuse_twice(run);
-        return false;
-    }
-    f->seen |= bit;
-    return true;
-}
-
-bool machine_key(struct schema_run *run, struct text key)
-{
-    struct frame *f = run->top;
-    struct name_print print = name_print(key.data, key.len);
-    uint64_t hash = name_hash(print);
-    const struct layout_member *m = member_find(f, key, print, hash);
-    const struct stage *s;
-
     f->known_name = NULL;
-    if (!frame_count_key(run, f) || !key_enter(run, f, key, m, print))
-        return false;
-    s = f->stage;
-    if (s && f->count <= s->max) {
-        f->step = &s->steps[m ? m->index : s->last_step];
-        tap_open(run, f->step->tap);
-        if (s->has_foreign_taps && !m)
-            tap_key(run, f, key, print, hash);
-        return true;
-    }
-    if (s)
-        quick_leave(run, f);
+    if (f->stage)
+        wake_leave(run, f);
     if (f->tap)
-        tap_key(run, f, key, print, hash);
+        tap_key(run, f, key);
     if (f->layout->knows_members)
         run->child = member_see(f, m);
     else
-        collect_member(run, f, key, print);
+        collect_member(run, f, key, name_print(key.data, key.len));
     f->known_name = run->child->known_name;
     if (f->layout->has_max)
         check_max(run, f);
@@ -167,20 +108,13 @@ bool machine_key(struct schema_run *run, struct text key)
     return run->status == STATUS_OK;
 }
 
-static void item_begin(struct schema_run *run, struct frame *f)
+void machine_item(struct schema_run *run, struct frame *f)
 {
     const struct layout *l = f->layout;
-    const struct stage *s = f->stage;
     uint64_t last = l->item_count - 1;
 
-    f->count++;
-    if (s && f->count <= s->max) {
-        f->step =
-            &s->steps[f->count <= s->last_step ? f->count - 1 : s->last_step];
-        return;
-    }
-    if (s)
-        quick_leave(run, f);
+    if (f->stage)
+        wake_leave(run, f);
     if (l->knows_items)
         run->child = &l->items[f->count <= last ? f->count - 1 : last];
     else
@@ -250,28 +184,12 @@ static void duties_do(struct schema_run *run, const struct child *c,
 static void child_wake(struct schema_run *run, struct frame *f)
 {
     if (f->step->choice)
-        quick_leave(run, f); /* the stage does not foresee its value */
+        wake_leave(run, f); /* the stage does not foresee its value */
     else
-        quick_wake(run, f);
+        wake_frame(run, f);
 }
 
-static void scalar_work(struct schema_run *run, struct frame *f,
-                        struct scalar *s)
-{
-    const struct child *child;
-
-    if (f->stage)
-        child_wake(run, f);
-    child = run->child;
-    if (s->type == JSON_NUMBER)
-        scalar_type_number(s);
-    if (child->select_count > 0)
-        selects_do(run, s);
-    duties_do(run, child, f->insts, s);
-    quick_settle(run, f, child);
-}
-
-static void scalar_tap(struct schema_run *run, const struct scalar *s)
+void machine_scalar_tap(struct schema_run *run, const struct scalar *s)
 {
     const struct tap_node *tap = run->tap;
 
@@ -280,54 +198,61 @@ static void scalar_tap(struct schema_run *run, const struct scalar *s)
     tap_end(run, tap);
 }
 
-bool machine_scalar(struct schema_run *run, struct scalar *s)
+bool machine_scalar(struct schema_run *run, struct frame *f, struct scalar *s)
 {
-    struct frame *f = run->top;
     size_t begin = run->capture.len;
+    const struct child *child;
 
-    if (!f->is_object)
-        item_begin(run, f);
-    if (!f->stage || !quick_scalar(run, f, s))
-        scalar_work(run, f, s);
+    if (run->status != STATUS_OK)
+        return false;
+    if (f->stage)
+        child_wake(run, f);
+    child = run->child;
+    if (s->type == JSON_NUMBER)
+        scalar_type_number(s);
+    if (child->select_count > 0)
+        selects_do(run, s);
+    duties_do(run, child, f->insts, s);
+    if (f->stage)
+        wake_settle(run, f, child);
     if (run->captured > 0)
         capture_scalar(run, s);
     if (run->tap)
-        scalar_tap(run, s);
+        machine_scalar_tap(run, s);
     if (f->unique && run->status == STATUS_OK)
         unique_item(run, f, begin);
     return run->status == STATUS_OK;
 }
 
-bool machine_begin(struct schema_run *run, bool is_object)
+bool machine_begin(struct schema_run *run, struct frame *f, bool is_object)
 {
-    struct frame *f = run->top;
-
-    if (!f->is_object)
-        item_begin(run, f);
-    if (!f->stage || !quick_begin(run, f, is_object)) {
-        if (f->stage)
-            child_wake(run, f);
-        if (run->child->select_count > 0)
-            selects_do(run, NULL);
-        frame_begin(run, is_object);
-    }
+    if (f->stage)
+        child_wake(run, f);
+    if (run->child->select_count > 0)
+        selects_do(run, NULL);
+    frame_begin(run, is_object);
     run->tap = NULL;
     return run->status == STATUS_OK;
 }
 
-bool machine_end(struct schema_run *run)
+void machine_end_tap(struct schema_run *run, const struct frame *f)
 {
-    struct frame *f = run->top;
     const struct tap_node *tap = f->tap;
-    size_t begin = f->capture_at;
 
-    if (tap && tap->count_tap >= 0 && !f->is_object) {
+    if (tap->count_tap >= 0 && !f->is_object) {
         run->tap_counts[tap->count_tap] = f->count;
         run->taps_seen |= 1u << tap->count_tap;
     }
-    frame_end(run);
-    if (tap)
-        tap_end(run, tap);
+    tap_end(run, tap);
+}
+
+bool machine_end(struct schema_run *run, struct frame *f)
+{
+    size_t begin = f->capture_at;
+
+    frame_end(run, f);
+    if (f->tap)
+        machine_end_tap(run, f);
     if (run->top->unique && run->status == STATUS_OK)
         unique_item(run, run->top, begin);
     return run->status == STATUS_OK;
@@ -346,5 +271,5 @@ void machine_start(struct schema_run *run)
     if (run->tap)
         run->taps_open |= tap_bits(run->tap);
     if (!base->stage)
-        quick_base_wake(run, base);
+        wake_base(run, base);
 }

@@ -41,6 +41,9 @@
 
 #define RUN_MAGIC 0x5c4e3a01u
 
+/* Kept out of line, so that what every event takes stays short. */
+#define ASIDE __attribute__((noinline))
+
 /* ---- what was found ---- */
 
 #define POINTER_MAX 256 /* bytes of a pointer in a violation */
@@ -466,48 +469,81 @@ bool node_passes_scalar(struct schema_run *run, const struct node *node,
 /* ---- frame.c ---- */
 
 void frame_begin(struct schema_run *run, bool is_object);
-void frame_end(struct schema_run *run);
-/* Give back what all frames own. */
+/* The top frame's insts find what they find at its end. */
+void frame_end(struct schema_run *run, struct frame *f);
+/* Give back what all frames own, what one owns. */
 void frames_release(struct schema_run *run);
+void frame_release(struct schema_run *run, struct frame *f);
+/* The top frame goes. */
+static inline void frame_pop(struct schema_run *run, struct frame *f)
+{
+    if (f->extras || f->set || f->unique || run->holds > 0)
+        frame_release(run, f);
+    run->print_count = f->prints_at;
+    run->note_count = f->notes_at;
+    stack_reset(run, f->mark);
+    run->top = f - 1;
+    run->depth--;
+}
 
-/* ---- quick.c: frames with a stage ---- */
+/* ---- quick.c: the events ---- */
 
-/* The top frame's child is `f->step`, and `run->tap` its tap. Each of these
- * does all there is to do, or nothing and returns false: then the machine has
- * to. */
-bool quick_scalar(struct schema_run *run, struct frame *f, struct scalar *s);
-bool quick_begin(struct schema_run *run, struct frame *f, bool is_object);
-bool quick_end(struct schema_run *run, struct frame *f);
-/* The base's insts, the plan's askers. */
-void quick_base_wake(struct schema_run *run, struct frame *f);
+extern const yajl_callbacks quick_callbacks;
+/* What values without JSON come as; false once the run has ended. */
+bool quick_scalar(struct schema_run *run, struct scalar *s);
+bool quick_begin_array(struct schema_run *run);
+bool quick_end_array(struct schema_run *run);
+
+/* ---- wake.c: frames with a stage ---- */
+
 /* Make `f` and those below ready for the machine, as if they had never been
  * asleep; the stage stays, and the run's child is that of `f->step`. */
-void quick_wake(struct schema_run *run, struct frame *f);
+void wake_frame(struct schema_run *run, struct frame *f);
 /* The same for good: something is wrong, or not foreseen. */
-void quick_leave(struct schema_run *run, struct frame *f);
+void wake_leave(struct schema_run *run, struct frame *f);
 /* The machine has done what it had to with the child: leave if some asker
  * has failed over it. */
-void quick_settle(struct schema_run *run, struct frame *f,
-                  const struct child *child);
+void wake_settle(struct schema_run *run, struct frame *f,
+                 const struct child *child);
+/* The base's insts, the plan's askers. */
+void wake_base(struct schema_run *run, struct frame *f);
 
 /* ---- names.c ---- */
 
-/* One key more in the top frame; refuses too many. */
-bool frame_count_key(struct schema_run *run, struct frame *f);
-/* Enter a key that its layout does not know; refuses duplicates. */
+/* Enter the top frame's key, which its layout does not know; refuses
+ * duplicates. */
 bool frame_add_key(struct schema_run *run, struct frame *f,
                    struct name_print print);
+/* There are too many; this one was there before. */
+void frame_refuse_key(struct schema_run *run);
 void frame_refuse_twice(struct schema_run *run);
 void frame_drop_keys(struct schema_run *run, struct frame *f);
 
-/* ---- machine.c: the events ---- */
+/* ---- machine.c: what an event takes that is not quick ---- */
 
 /* Before all others. */
 void machine_start(struct schema_run *run);
-bool machine_scalar(struct schema_run *run, struct scalar *s);
-bool machine_key(struct schema_run *run, struct text key);
-bool machine_begin(struct schema_run *run, bool is_object);
-bool machine_end(struct schema_run *run);
+/* The top frame's next child: its item, counted; its member, entered, `m` if
+ * the layout knows it. */
+void machine_item(struct schema_run *run, struct frame *f);
+bool machine_key(struct schema_run *run, struct frame *f, struct text key,
+                 const struct layout_member *m);
+/* The child's value; of a frame with a stage that of f->step. */
+bool machine_scalar(struct schema_run *run, struct frame *f, struct scalar *s);
+bool machine_begin(struct schema_run *run, struct frame *f, bool is_object);
+bool machine_end(struct schema_run *run, struct frame *f);
+/* What the run's or the frame's tap wants of the value, which ends. */
+void machine_scalar_tap(struct schema_run *run, const struct scalar *s);
+void machine_end_tap(struct schema_run *run, const struct frame *f);
+/* A key that no layout knows, as part of the path. */
+void machine_path(struct schema_run *run, struct frame *f, struct text key,
+                  struct name_print print);
+
+static inline uint32_t tap_bits(const struct tap_node *t)
+{
+    return (t->text_tap >= 0 ? 1u << t->text_tap : 0) |
+           (t->count_tap >= 0 ? 1u << t->count_tap : 0);
+}
 
 /* ---- collect.c: run->child for what f->layout does not know ---- */
 
@@ -553,8 +589,8 @@ bool decorations_begin(struct schema_run *run, struct extra *x);
 void decorations_release(struct schema_run *run, struct extra *x);
 void decorations_end(struct schema_run *run, struct inst *inst, uint32_t depth);
 void decoration_begin(struct extra *x);
-/* As for parts. `kinds` of those that exclude each other are there. */
-bool decoration_passes(const struct extra *x, bool is_object, int kinds);
+/* As for parts. `has_one` of those that exclude each other, exactly. */
+bool decoration_passes(const struct extra *x, bool is_object, bool has_one);
 void decoration_pass(struct schema_run *run, struct extra *x, bool is_object,
                      bool is_exclusive);
 bool decorations_pass(struct extra *x);

@@ -79,14 +79,11 @@ static bool is_listed(const struct schema_run *run, const struct frame *f,
     return false;
 }
 
-bool frame_count_key(struct schema_run *run, struct frame *f)
+void frame_refuse_key(struct schema_run *run)
 {
-    if (f->count++ < run->limits.max_members)
-        return true;
     refuse(run, run->depth - 1, "json.too_many_members",
            "an object may have at most %u members",
            (unsigned)run->limits.max_members);
-    return false;
 }
 
 void frame_refuse_twice(struct schema_run *run)

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/quick.c - the way of a body in which nothing is wrong.
+ * schema/quick.c - yajl's events, and the way of a body that is right.
  *
- * A frame with a stage (stage.h) is *asleep*: its insts have their place on
- * the stack, and nothing is written there. What each event asks is whether
- * all is well; if so it is done with, and if not the machine is asked:
- *
- *   wake    the frames from the base up to this one get the insts that they
- *           would have by now. The stage stays: the machine does one child,
- *           and if no asker has failed over it, the next one is quick again.
- *   leave   the same for good.
+ * In a frame with a stage (stage.h) each event asks whether all is well, and
+ * if so it is done with; if not, or without a stage, the machine does it
+ * (machine.c), for which the frame wakes (wake.c). Everything that a right
+ * body takes is in this file, and inlined into yajl's callbacks: what is
+ * left of most events is shorter than the calls would be.
  *
  * A scalar that fails a branch of which only the verdict is asked, or whose
  * findings count only if the branch turns out to matter, is nothing wrong
@@ -17,168 +14,13 @@
  * from which waking makes it. Only the top frame takes notes, so they are a
  * stack.
  *
- * Invariants: a sleeping frame has only sleeping or woken frames below, each
- * with a stage, for children of frames without one have none. Nothing is
- * written, but for `failed` and notes, before it is known that all is well.
+ * Nothing is written, but for `failed` and notes, before it is known that all
+ * is well.
  */
-#include <string.h>
-
 #include "base/check.h"
 #include "schema/machine.h"
 
-/* ---- waking ---- */
-
-void quick_base_wake(struct schema_run *run, struct frame *f)
-{
-    size_t i;
-
-    f->is_awake = true;
-    for (i = 0; i < run->plan->root_count; i++) {
-        f->insts[i] = inst_blank();
-        f->insts[i].uses = run->plan->root_uses[i];
-        f->insts[i].is_live = true;
-    }
-}
-
-/* Who asks is awake: their uses become those of the insts that have any. */
-static void uses_spread(struct frame *f)
-{
-    const struct layout *l = f->layout;
-    uint32_t i, k;
-
-    for (i = 0; i < f->link_count; i++)
-        f->insts[f->links[i].root].uses = 0;
-    for (i = 0; i < f->link_count; i++) {
-        const struct inst *asker = &f->askers[f->links[i].asker];
-
-        if (!inst_is_at_work(asker))
-            continue;
-        f->insts[f->links[i].root].uses |= asker->uses;
-        f->has_waiting |= asker->mode;
-    }
-    for (i = 0; i < l->unit_count; i++) {
-        struct inst *root = &f->insts[l->units[i].at];
-
-        for (k = 1; k < l->units[i].closure->count; k++)
-            if (root[k].uses)
-                root[k].uses = root->uses;
-    }
-}
-
-/* What check_scalar() says. */
-static void op_tell(struct schema_run *run, const struct op *op,
-                    struct inst *to, uint32_t depth)
-{
-    if (op->kind == OP_ENUM)
-        violate_text(run, to, depth, "enum", op->node->enumerated->must_be);
-    else if (op->kind == OP_CONST)
-        violate_text(run, to, depth, "const", op->node->constant->must_be);
-    else
-        violate_text(run, to, depth, "not", CHECK_EXCLUDED);
-}
-
-static void note_tell(struct schema_run *run, struct frame *f, uint32_t depth,
-                      const struct note *n)
-{
-    struct note now = {
-        .step = f->step,
-        .name = f->name,
-        .count = f->count,
-        .taps = run->taps_open,
-    };
-
-    f->step = n->step;
-    f->name = n->name;
-    f->count = n->count;
-    run->taps_open = n->taps;
-    op_tell(run, n->op, &f->insts[n->inst], depth);
-    f->step = now.step;
-    f->name = now.name;
-    f->count = now.count;
-    run->taps_open = now.taps;
-}
-
-static void notes_tell(struct schema_run *run, struct frame *f, uint32_t depth)
-{
-    uint32_t i, end = run->note_count;
-    uint64_t failed;
-
-    if (run->top != f)
-        end = f[1].notes_at;
-    for (failed = f->failed; failed != 0; failed &= failed - 1) {
-        struct inst *inst = &f->insts[__builtin_ctzll(failed)];
-
-        inst->failed = true;
-        if (!inst->uses && !(inst->mode & MODE_HELD))
-            inst->is_dead = true;
-    }
-    for (i = f->notes_at; i < end; i++)
-        note_tell(run, f, depth, &run->notes[i]);
-}
-
-static void frame_wake(struct schema_run *run, struct frame *f, uint32_t depth)
-{
-    const struct stage *s = f->stage;
-    uint32_t i;
-
-    f->is_awake = true;
-    if (s->is_base) {
-        quick_base_wake(run, f);
-        return;
-    }
-    memcpy(f->insts, s->insts, s->layout->inst_count * sizeof(*f->insts));
-    f->askers = f[-1].insts;
-    uses_spread(f);
-    for (i = 0; i < s->hook_count; i++)
-        f->insts[s->hooks[i].inst].extra = f->slots[i];
-    if (f->failed)
-        notes_tell(run, f, depth);
-}
-
-void quick_wake(struct schema_run *run, struct frame *f)
-{
-    uint32_t depth = (uint32_t)(f - run->frames), i = depth;
-
-    while (i > 0 && !run->frames[i].is_awake)
-        i--;
-    for (i += run->frames[i].is_awake; i <= depth; i++)
-        frame_wake(run, &run->frames[i], i);
-    if (f->step) {
-        run->child = f->step->child;
-        f->known_name = run->child->known_name;
-    }
-}
-
-/* The members that came, inst by inst. */
-static void sights_see(struct frame *f)
-{
-    uint64_t seen;
-    uint32_t i;
-
-    for (seen = f->seen; seen != 0; seen &= seen - 1) {
-        const struct child *c = f->stage->steps[__builtin_ctzll(seen)].child;
-
-        for (i = 0; i < c->sight_count; i++)
-            inst_see(&f->insts[c->sights[i].inst], c->sights[i].bit);
-    }
-}
-
-void quick_leave(struct schema_run *run, struct frame *f)
-{
-    quick_wake(run, f);
-    sights_see(f);
-    f->stage = NULL;
-}
-
-void quick_settle(struct schema_run *run, struct frame *f,
-                  const struct child *child)
-{
-    uint32_t i;
-
-    for (i = 0; i < child->duty_count && f->stage; i++)
-        if (f->insts[child->duties[i].asker].failed)
-            quick_leave(run, f);
-}
+#define INLINE static inline __attribute__((always_inline))
 
 /* ---- scalars ---- */
 
@@ -234,28 +76,9 @@ static bool op_note(struct schema_run *run, struct frame *f,
     return true;
 }
 
-static bool type_passes(unsigned types, struct scalar *s)
+static bool ops_try(struct schema_run *run, struct frame *f,
+                    const struct op *op, const struct op *end, struct scalar *s)
 {
-    unsigned type = NODE_TYPE(s->type);
-
-    if (s->type == JSON_NUMBER &&
-        (types & (NODE_TYPE(JSON_NUMBER) | NODE_INTEGER)) == NODE_INTEGER) {
-        scalar_type_number(s);
-        type = s->bits;
-    }
-    return (types & type) != 0;
-}
-
-static bool ops_pass(struct schema_run *run, struct frame *f,
-                     const struct step *step, struct scalar *s)
-{
-    int k = s->type == JSON_STRING ? STEP_STRING : STEP_NUMBER;
-    const struct op *op = step->ops[k], *end = op + step->op_count[k];
-
-    if (s->type < JSON_NUMBER || op == end)
-        return true;
-    if (s->type == JSON_NUMBER)
-        scalar_type_number(s);
     for (; op < end; op++) {
         if (!op->must_pass && !op->held && !(op->askers & ~f->failed))
             continue; /* they are out already */
@@ -267,11 +90,41 @@ static bool ops_pass(struct schema_run *run, struct frame *f,
     return true;
 }
 
-/* Where the value of a selector's member leads. */
-static const struct step *step_chosen(struct frame *f, const struct step *step,
-                                      const struct stage **stage,
-                                      struct scalar *s)
+/* When it fails, nothing happened: the machine starts over. */
+static bool ops_pass(struct schema_run *run, struct frame *f,
+                     const struct op *op, uint32_t count, struct scalar *s)
 {
+    uint64_t steps = run->budget.steps, failed = f->failed;
+    uint32_t notes = run->note_count;
+
+    if (s->type == JSON_NUMBER)
+        scalar_type_number(s);
+    if (ops_try(run, f, op, op + count, s))
+        return true;
+    run->budget.steps = steps;
+    run->note_count = notes;
+    f->failed = failed;
+    return false;
+}
+
+INLINE bool type_passes(unsigned types, struct scalar *s)
+{
+    unsigned type = NODE_TYPE(s->type);
+
+    if (s->type == JSON_NUMBER &&
+        (types & (NODE_TYPE(JSON_NUMBER) | NODE_INTEGER)) == NODE_INTEGER) {
+        scalar_type_number(s);
+        type = s->bits;
+    }
+    return (types & type) != 0;
+}
+
+/* Where the value of a selector's member leads. */
+static ASIDE const struct step *
+step_chosen(const struct frame *f, const struct stage **stage, struct scalar *s)
+{
+    const struct step *step = f->step;
+
     while (step && step->choice) {
         const struct name *found =
             s->type == JSON_STRING && !f->failed && !f->is_awake
@@ -288,39 +141,37 @@ static const struct step *step_chosen(struct frame *f, const struct step *step,
     return step;
 }
 
-static void looks_do(struct frame *f, const struct step *step, struct scalar *s)
+static void looks_do(const struct frame *f, const struct step *step,
+                     struct scalar *s)
 {
     uint32_t i;
 
     for (i = 0; i < step->look_count; i++) {
-        const struct look *g = &step->looks[i];
+        const struct look *l = &step->looks[i];
 
-        if (g->node->kind <= NODE_PART_URL)
-            part_scalar(g->node, f->slots[g->slot], s);
+        if (l->node->kind <= NODE_PART_URL)
+            part_scalar(l->node, f->slots[l->slot], s);
         else
-            decoration_scalar(g->node, f->slots[g->slot], s);
+            decoration_scalar(l->node, f->slots[l->slot], s);
     }
 }
 
-bool quick_scalar(struct schema_run *run, struct frame *f, struct scalar *s)
+INLINE bool scalar_is_well(struct schema_run *run, struct frame *f,
+                           struct scalar *s)
 {
     const struct step *step = f->step;
     const struct stage *stage = f->stage;
-    uint64_t steps = run->budget.steps, failed = f->failed;
-    uint32_t notes = run->note_count;
+    int k = s->type == JSON_STRING ? STEP_STRING : STEP_NUMBER;
 
     if (step->choice) {
-        step = step_chosen(f, step, &stage, s);
+        step = step_chosen(f, &stage, s);
         if (!step)
             return false;
     }
-    if (!type_passes(step->types, s) || !ops_pass(run, f, step, s)) {
-        /* Nothing happened: the machine starts over. */
-        run->budget.steps = steps;
-        run->note_count = notes;
-        f->failed = failed;
+    if (!type_passes(step->types, s) ||
+        (s->type >= JSON_NUMBER && step->op_count[k] > 0 &&
+         !ops_pass(run, f, step->ops[k], step->op_count[k], s)))
         return false;
-    }
     f->stage = stage;
     f->step = step;
     if (step->look_count > 0)
@@ -328,7 +179,106 @@ bool quick_scalar(struct schema_run *run, struct frame *f, struct scalar *s)
     return true;
 }
 
+/* An item's step; without one it is the machine's. */
+INLINE void item_next(struct schema_run *run, struct frame *f)
+{
+    const struct stage *s = f->stage;
+
+    f->count++;
+    if (s && f->count <= s->max)
+        f->step =
+            &s->steps[f->count <= s->last_step ? f->count - 1 : s->last_step];
+    else
+        machine_item(run, f);
+}
+
+INLINE bool event_scalar(struct schema_run *run, struct scalar *s)
+{
+    struct frame *f = run->top;
+
+    if (!f->is_object)
+        item_next(run, f);
+    if (!f->stage || !scalar_is_well(run, f, s))
+        return machine_scalar(run, f, s);
+    if (run->tap)
+        machine_scalar_tap(run, s);
+    return run->status == STATUS_OK;
+}
+
+/* ---- keys ---- */
+
+/* A name that the layout does not know: where pointers find it, and not a
+ * second time. */
+static ASIDE bool key_enter(struct schema_run *run, struct frame *f,
+                            struct text key)
+{
+    struct name_print print = name_print(key.data, key.len);
+
+    f->name = NULL;
+    machine_path(run, f, key, print);
+    return frame_add_key(run, f, print);
+}
+
+static ASIDE void key_tap(struct schema_run *run, const struct frame *f,
+                          struct text key, bool is_known)
+{
+    run->tap = f->step->tap;
+    if (f->stage->has_foreign_taps && !is_known)
+        run->tap = (const struct tap_node *)name_table_find_text(
+            &f->tap->children, key);
+    if (run->tap)
+        run->taps_open |= tap_bits(run->tap);
+}
+
+INLINE bool event_key(struct schema_run *run, struct text key)
+{
+    struct frame *f = run->top;
+    const struct layout_member *m =
+        (const struct layout_member *)name_table_find_text(&f->layout->members,
+                                                           key);
+    const struct stage *s = f->stage;
+    uint64_t bit;
+
+    if (f->count++ >= run->limits.max_members) {
+        frame_refuse_key(run);
+        return false;
+    }
+    if (m && m->index < FRAME_SEEN_BITS) {
+        bit = (uint64_t)1 << m->index;
+        f->name = &m->name.text;
+        f->key_len = 0;
+        if (f->seen & bit) {
+            frame_refuse_twice(run);
+            return false;
+        }
+        f->seen |= bit;
+    } else if (!key_enter(run, f, key)) {
+        return false;
+    }
+    if (!s || f->count > s->max)
+        return machine_key(run, f, key, m);
+    f->step = &s->steps[m ? m->index : s->last_step];
+    if (f->tap)
+        key_tap(run, f, key, m != NULL);
+    return true;
+}
+
 /* ---- an array or object begins ---- */
+
+static struct extra *extra_new(struct schema_run *run, struct frame *f,
+                               const struct hook *h)
+{
+    struct extra *x = stack_alloc(run, sizeof(*x));
+
+    if (!x)
+        return NULL;
+    *x = (struct extra){.next = f->extras};
+    f->extras = x;
+    if (!(h->kind == HOOK_PARTS ? parts_begin(run, x)
+                                : decorations_begin(run, x)))
+        return NULL;
+    return x;
+}
 
 static bool hooks_begin(struct schema_run *run, struct frame *f)
 {
@@ -340,43 +290,36 @@ static bool hooks_begin(struct schema_run *run, struct frame *f)
     for (i = 0; f->slots && i < s->hook_count; i++) {
         const struct hook *h = &s->hooks[i];
 
-        if (h->kind == HOOK_PROBE) {
+        if (h->kind != HOOK_PROBE) {
+            x = extra_new(run, f, h);
+            if (!x)
+                return false;
+        } else {
             x = f[-1].slots[h->from];
             if (h->node->kind == NODE_PART)
                 part_begin(x);
             else if (h->node->kind == NODE_DECORATION)
                 decoration_begin(x);
-        } else {
-            x = stack_alloc(run, sizeof(*x));
-            if (!x)
-                return false;
-            *x = (struct extra){.next = f->extras};
-            f->extras = x;
-            if (!(h->kind == HOOK_PARTS ? parts_begin(run, x)
-                                        : decorations_begin(run, x)))
-                return false;
         }
         f->slots[i] = x;
     }
     return f->slots != NULL;
 }
 
-bool quick_begin(struct schema_run *run, struct frame *below, bool is_object)
+INLINE bool frame_push(struct schema_run *run, const struct frame *below,
+                       const struct stage *s, bool is_object)
 {
-    const struct step *step = below->step;
-    const struct stage *s = step->begins[settled_for(is_object)];
+    const struct child *child = below->step->child;
     struct frame *f;
 
-    if (!s || run->tap != step->tap)
-        return false;
     if (!run_reserve(run, &run->frames, &run->frames_size, run->depth + 2,
                      sizeof(*run->frames)))
-        return true;
+        return false;
     f = &run->frames[run->depth + 1];
     f->mark = stack_mark(run);
-    f->insts = stack_alloc(run, s->layout->inst_count * sizeof(*f->insts));
+    f->insts = stack_alloc(run, s->insts_bytes);
     if (!f->insts)
-        return true;
+        return false;
     f->layout = s->layout;
     f->stage = s;
     f->step = NULL;
@@ -385,13 +328,12 @@ bool quick_begin(struct schema_run *run, struct frame *below, bool is_object)
     f->is_object = is_object;
     f->is_captured = false;
     f->has_waiting = false;
-    f->links = step->child->links;
-    f->link_count = step->child->link_count;
+    f->links = child->links;
+    f->link_count = child->link_count;
     f->count = 0;
     f->key_at = f[-1].key_at + f[-1].key_len;
     f->key_len = 0;
     f->name = NULL;
-    f->known_name = NULL;
     f->seen = 0;
     f->prints_at = run->print_count;
     f->notes_at = run->note_count;
@@ -402,9 +344,23 @@ bool quick_begin(struct schema_run *run, struct frame *below, bool is_object)
     f->unique = NULL;
     run->top = f;
     run->depth++;
-    if (s->hook_count > 0)
-        (void)hooks_begin(run, f);
-    return true;
+    return s->hook_count == 0 || hooks_begin(run, f);
+}
+
+INLINE bool event_begin(struct schema_run *run, bool is_object)
+{
+    struct frame *f = run->top;
+    const struct stage *s;
+    bool is_well;
+
+    if (!f->is_object)
+        item_next(run, f);
+    s = f->stage ? f->step->begins[is_object] : NULL;
+    if (!s || run->tap != f->step->tap)
+        return machine_begin(run, f, is_object);
+    is_well = frame_push(run, f, s, is_object);
+    run->tap = NULL;
+    return is_well;
 }
 
 /* ---- an array or object ends ---- */
@@ -418,6 +374,11 @@ struct verdicts {
 
 static bool inst_passes(struct verdicts *v, uint32_t at);
 
+static uint32_t places_count(const struct combo *c, enum place_kind kind)
+{
+    return c->begin[kind + 1] - c->begin[kind];
+}
+
 static uint32_t passes_count(struct verdicts *v, const struct inst *inst,
                              enum place_kind kind)
 {
@@ -428,11 +389,6 @@ static uint32_t passes_count(struct verdicts *v, const struct inst *inst,
     for (i = c->begin[kind]; i < c->begin[kind + 1]; i++)
         n += inst_passes(v, root + children[i]);
     return n;
-}
-
-static uint32_t places_count(const struct combo *c, enum place_kind kind)
-{
-    return c->begin[kind + 1] - c->begin[kind];
 }
 
 static bool group_passes(struct verdicts *v, const struct inst *inst,
@@ -473,8 +429,7 @@ static bool combo_passes(struct verdicts *v, const struct inst *inst)
 static bool inst_passes(struct verdicts *v, uint32_t at)
 {
     const struct inst *inst = &v->insts[at];
-    const struct frame *f = v->f;
-    const struct node *n = inst->node;
+    const struct stage_end *end = &v->f->stage->ends[at];
     uint64_t bit = (uint64_t)1 << at;
     bool passed;
 
@@ -482,11 +437,9 @@ static bool inst_passes(struct verdicts *v, uint32_t at)
         return false;
     if (v->known & bit)
         return (v->passed & bit) != 0;
-    passed = !(f->failed & bit) && !(f->stage->inst_required[at] & ~f->seen) &&
-             f->count >= (f->is_object ? n->object ? n->object->min : 0
-                          : n->array   ? n->array->min
-                                       : 0) &&
-             (!n->combo || combo_passes(v, inst));
+    passed = !(v->f->failed & bit) && !(end->required & ~v->f->seen) &&
+             v->f->count >= end->min &&
+             (!inst->node->combo || combo_passes(v, inst));
     v->known |= bit;
     v->passed |= passed ? bit : 0;
     return passed;
@@ -504,13 +457,14 @@ static bool units_pass(const struct frame *f)
     return true;
 }
 
-static bool hook_passes(const struct frame *f, uint32_t slot)
+static bool is_one_bit(uint64_t bits)
 {
-    const struct hook *h = &f->stage->hooks[slot];
-    struct extra *x = f->slots[slot];
+    return bits && !(bits & (bits - 1));
+}
 
-    if (!f->stage->insts[h->inst].is_live)
-        return true;
+static bool hook_passes(const struct frame *f, const struct hook *h,
+                        struct extra *x)
+{
     switch (h->kind) {
     case HOOK_PARTS:
         return parts_pass(x, f->count);
@@ -520,53 +474,158 @@ static bool hook_passes(const struct frame *f, uint32_t slot)
         if (h->node->kind == NODE_PART)
             return part_passes(h->node->parts, x);
         if (h->node->kind == NODE_DECORATION)
-            return decoration_passes(
-                x, f->is_object,
-                __builtin_popcountll(f->seen & h->exactly_one));
+            return decoration_passes(x, f->is_object,
+                                     is_one_bit(f->seen & h->exactly_one));
         break;
     }
     return true;
 }
 
-static void hook_end(struct schema_run *run, const struct frame *f,
-                     uint32_t slot)
-{
-    const struct hook *h = &f->stage->hooks[slot];
-    struct extra *x = f->slots[slot];
-
-    if (h->kind != HOOK_PROBE || !f->stage->insts[h->inst].is_live)
-        return;
-    if (h->node->kind == NODE_PART)
-        part_pass(x);
-    else if (h->node->kind == NODE_DECORATION)
-        decoration_pass(run, x, f->is_object, (f->seen & h->exclusive) != 0);
-    else if (h->node->kind == NODE_DECORATION_RANGE)
-        decoration_range_end(x, f);
-}
-
-/* A unit that is not worked out has no inst that may fail. */
-static bool all_is_well(const struct frame *f)
+static bool hooks_pass(const struct frame *f)
 {
     const struct stage *s = f->stage;
     uint32_t i;
 
-    if ((s->required & ~f->seen) || f->count < s->min || s->ends_awake ||
-        (s->unit_count > 0 && !units_pass(f)))
-        return false;
     for (i = 0; i < s->hook_count; i++)
-        if (!hook_passes(f, i))
+        if (s->insts[s->hooks[i].inst].is_live &&
+            !hook_passes(f, &s->hooks[i], f->slots[i]))
             return false;
     return true;
 }
 
-bool quick_end(struct schema_run *run, struct frame *f)
+static void hooks_end(struct schema_run *run, const struct frame *f)
 {
+    const struct stage *s = f->stage;
     uint32_t i;
 
-    if (!all_is_well(f))
-        return false;
-    for (i = 0; i < f->stage->hook_count; i++)
-        hook_end(run, f, i);
-    run->note_count = f->notes_at;
-    return true;
+    for (i = 0; i < s->hook_count; i++) {
+        const struct hook *h = &s->hooks[i];
+        struct extra *x = f->slots[i];
+
+        if (h->kind != HOOK_PROBE || !s->insts[h->inst].is_live)
+            continue;
+        if (h->node->kind == NODE_PART)
+            part_pass(x);
+        else if (h->node->kind == NODE_DECORATION)
+            decoration_pass(run, x, f->is_object,
+                            (f->seen & h->exclusive) != 0);
+        else if (h->node->kind == NODE_DECORATION_RANGE)
+            decoration_range_end(x, f);
+    }
+}
+
+/* A unit that is not worked out has no inst that may fail. */
+INLINE bool frame_is_well(const struct frame *f)
+{
+    const struct stage *s = f->stage;
+
+    return !(s->required & ~f->seen) && f->count >= s->min && !s->ends_awake &&
+           (s->unit_count == 0 || units_pass(f)) &&
+           (s->hook_count == 0 || hooks_pass(f));
+}
+
+INLINE bool event_end(struct schema_run *run)
+{
+    struct frame *f = run->top;
+
+    if (!f->stage || !frame_is_well(f))
+        return machine_end(run, f);
+    if (f->stage->hook_count > 0)
+        hooks_end(run, f);
+    if (f->tap)
+        machine_end_tap(run, f);
+    frame_pop(run, f);
+    return run->status == STATUS_OK;
+}
+
+/* ---- yajl's callbacks ---- */
+
+INLINE struct schema_run *run_of(void *arg)
+{
+    struct schema_run *run;
+
+    MAGIC_CAST(run, arg, RUN_MAGIC);
+    return run;
+}
+
+static int on_null(void *arg)
+{
+    struct scalar s;
+
+    scalar_init(&s, JSON_NULL, TEXT_LIT(""));
+    return event_scalar(run_of(arg), &s);
+}
+
+static int on_boolean(void *arg, int value)
+{
+    struct scalar s;
+
+    scalar_init(&s, JSON_BOOL, TEXT_LIT(""));
+    s.boolean = value != 0;
+    return event_scalar(run_of(arg), &s);
+}
+
+static int on_number(void *arg, const char *p, size_t len)
+{
+    struct scalar s;
+
+    scalar_init(&s, JSON_NUMBER, text_make(p, len));
+    return event_scalar(run_of(arg), &s);
+}
+
+static int on_string(void *arg, const unsigned char *p, size_t len)
+{
+    struct scalar s;
+
+    scalar_init(&s, JSON_STRING, text_make((const char *)p, len));
+    return event_scalar(run_of(arg), &s);
+}
+
+static int on_key(void *arg, const unsigned char *p, size_t len)
+{
+    return event_key(run_of(arg), text_make((const char *)p, len));
+}
+
+static int on_start_map(void *arg)
+{
+    return event_begin(run_of(arg), true);
+}
+
+static int on_start_array(void *arg)
+{
+    return event_begin(run_of(arg), false);
+}
+
+static int on_end(void *arg)
+{
+    return event_end(run_of(arg));
+}
+
+const yajl_callbacks quick_callbacks = {
+    .yajl_null = on_null,
+    .yajl_boolean = on_boolean,
+    .yajl_number = on_number,
+    .yajl_string = on_string,
+    .yajl_start_map = on_start_map,
+    .yajl_map_key = on_key,
+    .yajl_end_map = on_end,
+    .yajl_start_array = on_start_array,
+    .yajl_end_array = on_end,
+};
+
+/* ---- the same without yajl ---- */
+
+bool quick_scalar(struct schema_run *run, struct scalar *s)
+{
+    return event_scalar(run, s);
+}
+
+bool quick_begin_array(struct schema_run *run)
+{
+    return event_begin(run, false);
+}
+
+bool quick_end_array(struct schema_run *run)
+{
+    return event_end(run);
 }

@@ -2,7 +2,7 @@
  *
  * schema/run.c - the way of the bytes: scan, yajl, machine.
  *
- *     feed -> scan_feed -> run_parse (yajl) -> on_key, on_string ... -> machine
+ *     feed -> scan_feed -> run_parse (yajl) -> quick.c -> machine.c
  *
  * The scan hands on whole tokens only, so yajl never keeps a copy of half a
  * string; it has checked UTF-8 and escapes, so yajl need not. Whoever finds
@@ -36,8 +36,6 @@ void schema_limits_default(struct schema_limits *l)
     };
 }
 
-/* ---- yajl's callbacks ---- */
-
 static struct schema_run *run_of(void *arg)
 {
     struct schema_run *run;
@@ -45,71 +43,6 @@ static struct schema_run *run_of(void *arg)
     MAGIC_CAST(run, arg, RUN_MAGIC);
     return run;
 }
-
-static int on_null(void *arg)
-{
-    struct scalar s;
-
-    scalar_init(&s, JSON_NULL, TEXT_LIT(""));
-    return machine_scalar(run_of(arg), &s);
-}
-
-static int on_boolean(void *arg, int value)
-{
-    struct scalar s;
-
-    scalar_init(&s, JSON_BOOL, TEXT_LIT(""));
-    s.boolean = value != 0;
-    return machine_scalar(run_of(arg), &s);
-}
-
-static int on_number(void *arg, const char *p, size_t len)
-{
-    struct scalar s;
-
-    scalar_init(&s, JSON_NUMBER, text_make(p, len));
-    return machine_scalar(run_of(arg), &s);
-}
-
-static int on_string(void *arg, const unsigned char *p, size_t len)
-{
-    struct scalar s;
-
-    scalar_init(&s, JSON_STRING, text_make((const char *)p, len));
-    return machine_scalar(run_of(arg), &s);
-}
-
-static int on_key(void *arg, const unsigned char *p, size_t len)
-{
-    return machine_key(run_of(arg), text_make((const char *)p, len));
-}
-
-static int on_start_map(void *arg)
-{
-    return machine_begin(run_of(arg), true);
-}
-
-static int on_start_array(void *arg)
-{
-    return machine_begin(run_of(arg), false);
-}
-
-static int on_end(void *arg)
-{
-    return machine_end(run_of(arg));
-}
-
-static const yajl_callbacks callbacks = {
-    .yajl_null = on_null,
-    .yajl_boolean = on_boolean,
-    .yajl_number = on_number,
-    .yajl_string = on_string,
-    .yajl_start_map = on_start_map,
-    .yajl_map_key = on_key,
-    .yajl_end_map = on_end,
-    .yajl_start_array = on_start_array,
-    .yajl_end_array = on_end,
-};
 
 /* ---- what yajl says ---- */
 
@@ -248,7 +181,7 @@ static bool yajl_start(struct schema_run *run)
         run->status = STATUS_NO_MEMORY;
         return false;
     }
-    run->yajl = yajl_alloc(&callbacks, &funcs, run);
+    run->yajl = yajl_alloc(&quick_callbacks, &funcs, run);
     yajl_config(run->yajl, yajl_dont_validate_strings, 1);
     return true;
 }

@@ -89,19 +89,6 @@ static uint64_t members_of(const struct layout *l, uint32_t inst,
 
 /* ---- the end ---- */
 
-/* What an inst says by itself, but for members it requires. */
-static void own_end(struct stage *s, const struct node *n)
-{
-    uint64_t min = 0;
-
-    if (s->is_object && n->object)
-        min = n->object->min;
-    else if (!s->is_object && n->array)
-        min = n->array->min;
-    if (min > s->min)
-        s->min = min;
-}
-
 /* Does all that the inst asks for come to "and"? Then it joins the stage. */
 static bool is_conjunction(const struct stage *s, const struct inst *inst,
                            unsigned depth)
@@ -135,14 +122,16 @@ static bool is_conjunction(const struct stage *s, const struct inst *inst,
 
 static void join(struct stage *s, const struct inst *inst)
 {
+    const struct stage_end *end = &s->ends[inst - s->insts];
     const struct combo *c = inst->node->combo;
     const struct inst *root = inst - inst->at;
     const uint32_t *children = inst->closure->entries[inst->at].children;
     uint32_t i;
     enum group g;
 
-    own_end(s, inst->node);
-    s->required |= s->inst_required[inst - s->insts];
+    s->required |= end->required;
+    if (end->min > s->min)
+        s->min = end->min;
     if (!c)
         return;
     for (g = 0; g < GROUPS; g++)
@@ -162,12 +151,12 @@ static void join(struct stage *s, const struct inst *inst)
 static bool make_end(struct schema_set *set, struct stage *s)
 {
     const struct layout *l = s->layout;
-    uint64_t *required = stage_alloc(set, l->inst_count * sizeof(*required));
+    struct stage_end *ends = stage_alloc(set, l->inst_count * sizeof(*ends));
     uint32_t *units = stage_alloc(set, l->unit_count * sizeof(*units)), i;
 
-    if (!required || !units)
+    if (!ends || !units)
         return false;
-    s->inst_required = required;
+    s->ends = ends;
     s->units = units;
     for (i = 0; i < l->inst_count; i++) {
         const struct node *n = s->insts[i].node;
@@ -175,7 +164,11 @@ static bool make_end(struct schema_set *set, struct stage *s)
         if (!is_at_work(&s->insts[i]))
             continue;
         if (s->is_object && n->object && n->object->required)
-            required[i] = members_of(l, i, n->object->required);
+            ends[i].required = members_of(l, i, n->object->required);
+        if (s->is_object && n->object)
+            ends[i].min = n->object->min;
+        if (!s->is_object && n->array)
+            ends[i].min = n->array->min;
         if (s->is_object && n->object && n->object->dependent_count > 0)
             s->ends_awake = true;
         if (n->combo && n->combo->begin[PLACE_DEPENDENT] != n->combo->count)
@@ -362,6 +355,7 @@ static const struct stage *stage_for(struct schema_set *set,
     e->stage.tap = tap;
     insts_settle(&e->stage, insts, asks);
     e->stage.insts = insts;
+    e->stage.insts_bytes = l->inst_count * sizeof(*insts);
     if (!stage_is_quick(&e->stage) || !make_hooks(set, &e->stage, asks) ||
         !make_end(set, &e->stage)) {
         e->stage.insts = NULL;
@@ -614,6 +608,7 @@ static const struct stage *stage_chosen(struct schema_set *set,
         unit_settle(NULL, inst - inst->at, NODE_TYPE(JSON_OBJECT));
     e->stage.layout = l;
     e->stage.insts = insts;
+    e->stage.insts_bytes = from->insts_bytes;
     e->stage.tap = from->tap;
     e->stage.is_object = true;
     e->stage.hooks = from->hooks;

@@ -20,7 +20,7 @@
  *                           media -> stage {Part, MediaPart} "url" ...
  *
  * What a stage does not foresee (a violation, a selector of no known value,
- * keywords that need more than this) is the machine's: quick.c writes the
+ * keywords that need more than this) is the machine's: wake.c writes the
  * insts down as they would be by now (the frame wakes), and machine.c goes on
  * with them as if it had always been at work. So there is one place that
  * says what is wrong and why, and this one only has to know what is right.
@@ -109,11 +109,18 @@ struct hook {
     uint64_t exactly_one, exclusive;
 };
 
+/* What an inst asks for at the end, places left aside. */
+struct stage_end {
+    uint64_t required; /* members by index */
+    uint64_t min;      /* members or items */
+};
+
 struct stage {
     const struct layout *layout;
     /* As they are now but for `seen`; where uses are asked for, uses is 1
      * and stands for the root's. */
     const struct inst *insts;
+    size_t insts_bytes;
     const struct tap_node *tap;
     bool is_object;
     bool is_base;          /* the body is its item, and the tap the body's */
@@ -126,8 +133,8 @@ struct stage {
     /* The end: what all must have, and units that need to be worked out. */
     uint64_t required; /* members by index */
     uint64_t min;
-    const uint64_t *inst_required; /* what each inst must have */
-    const uint32_t *units;         /* their roots */
+    const struct stage_end *ends; /* by inst */
+    const uint32_t *units;        /* roots to be worked out */
     uint32_t unit_count;
     bool ends_awake; /* it takes the machine */
     /* What is more than an inst; each has a slot, in this order. */

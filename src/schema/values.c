@@ -66,14 +66,14 @@ enum status schema_run_values(struct schema_run *run, const struct text *values,
                    (unsigned)run->limits.max_token_bytes);
     }
     if (run->status == STATUS_OK && is_array)
-        machine_begin(run, false);
+        quick_begin_array(run);
     for (i = 0; i < count && run->status == STATUS_OK; i++) {
         scalar_from(run, types, values[i], &s);
-        machine_scalar(run, &s);
+        quick_scalar(run, &s);
         if (!is_array)
             break;
     }
     if (run->status == STATUS_OK && is_array)
-        machine_end(run);
+        quick_end_array(run);
     return run->status;
 }
