@@ -80,20 +80,14 @@ void decoration_range_end(struct extra *x, const struct frame *f)
         s->range_is_wrong = true;
 }
 
-/* Most bounds are a few digits. */
-static bool bound_read(struct text t, uint64_t *value)
+static bool bound_read(const struct scalar *s, uint64_t *value)
 {
     struct number number;
-    uint64_t n = 0;
-    size_t i;
 
-    for (i = 0; i < t.len && i < 9 && t.data[i] >= '0' && t.data[i] <= '9'; i++)
-        n = n * 10 + (uint64_t)(t.data[i] - '0');
-    if (i == t.len) {
-        *value = n;
+    *value = s->small;
+    if (s->is_small)
         return true;
-    }
-    number_parse(t, &number);
+    number_parse(s->text, &number);
     return number_to_u64(&number, value);
 }
 
@@ -102,7 +96,7 @@ static void bound_add(struct decorations_state *s, const struct scalar *scalar)
     uint64_t value;
 
     if (scalar->type != JSON_NUMBER || s->bounds == 2 ||
-        !bound_read(scalar->text, &value)) {
+        !bound_read(scalar, &value)) {
         s->range_is_wrong = true;
         return;
     }

@@ -180,6 +180,8 @@ struct scalar {
     bool boolean;
     bool has_number; /* `number` is filled in */
     bool has_print;  /* `print` and `hash` are */
+    bool is_small;   /* a number of a few digits and nothing else: `small` */
+    uint32_t small;
     struct text text;
     struct name_print print;
     uint64_t hash;
@@ -403,8 +405,28 @@ static inline void scalar_init(struct scalar *s, enum json_type type,
     s->boolean = false;
     s->has_number = false;
     s->has_print = false;
+    s->is_small = false;
     s->text = t;
     s->points = -1;
+}
+/* Most numbers are digits, and few. */
+#define SMALL_DIGITS 9
+static inline void scalar_read_small(struct scalar *s)
+{
+    uint32_t n = 0;
+    size_t i;
+
+    for (i = 0; i < s->text.len && i < SMALL_DIGITS; i++) {
+        uint32_t digit = (uint32_t)(uint8_t)s->text.data[i] - '0';
+
+        if (digit > 9)
+            return;
+        n = n * 10 + digit;
+    }
+    s->is_small = i == s->text.len;
+    s->small = n;
+    if (s->is_small)
+        s->bits |= NODE_INTEGER;
 }
 /* A string among names, whose print is made but once. */
 static inline struct name *scalar_find(const struct name_table *t,

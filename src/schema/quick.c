@@ -570,6 +570,7 @@ static int on_number(void *arg, const char *p, size_t len)
     struct scalar s;
 
     scalar_init(&s, JSON_NUMBER, text_make(p, len));
+    scalar_read_small(&s);
     return event_scalar(run_of(arg), &s);
 }
 

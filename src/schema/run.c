@@ -14,6 +14,7 @@
  */
 #include "schema/run.h"
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,12 +100,59 @@ static enum status run_stop(struct schema_run *run, enum status status)
     return run->status;
 }
 
+/* ---- the memory of runs ---- */
+
+/* A run is large for malloc() and lives for one request, so each thread keeps
+ * a few that ended for those to come. */
+#define SPARES_MAX 4
+
+static _Thread_local struct schema_run *spares[SPARES_MAX];
+static _Thread_local unsigned spare_count;
+static pthread_key_t spares_key; /* its destructor frees a thread's */
+static bool has_spares_key;
+
+static void spares_free(void *unused)
+{
+    (void)unused;
+    while (spare_count > 0)
+        free(spares[--spare_count]);
+}
+
+static void spares_init(void)
+{
+    has_spares_key = pthread_key_create(&spares_key, spares_free) == 0;
+}
+
+static struct schema_run *memory_take(void)
+{
+    if (spare_count > 0)
+        return spares[--spare_count];
+    return malloc(sizeof(struct schema_run));
+}
+
+static void memory_give(struct schema_run *run)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (spare_count == 0) {
+        pthread_once(&once, spares_init);
+        if (!has_spares_key || pthread_setspecific(spares_key, run) != 0) {
+            free(run);
+            return;
+        }
+    }
+    if (spare_count == SPARES_MAX)
+        free(run);
+    else
+        spares[spare_count++] = run;
+}
+
 /* ---- life ---- */
 
 struct schema_run *schema_run_new(const struct schema_plan *plan,
                                   const struct schema_limits *limits)
 {
-    struct schema_run *run = malloc(sizeof(*run));
+    struct schema_run *run = memory_take();
     struct scan_limits scan = {
         .max_depth = limits->max_depth,
         .max_token_bytes = limits->max_token_bytes,
@@ -165,7 +213,7 @@ void schema_run_free(struct schema_run *run)
     scan_release(&run->scan);
     CHECK(run->memory == sizeof(*run));
     MAGIC_CLEAR(run);
-    free(run);
+    memory_give(run);
 }
 
 /* ---- feeding ---- */
