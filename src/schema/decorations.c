@@ -20,36 +20,7 @@
 #include "schema/machine.h"
 #include "schema/utf8.h"
 
-#define DECORATIONS_MAX 10000
 #define TOLD_MAX SCHEMA_VIOLATIONS_MAX
-
-struct range {
-    uint32_t start, end;
-    uint32_t place : 31; /* in the list */
-    uint32_t is_exclusive : 1;
-};
-
-struct decorations_state {
-    bool has_text;
-    bool has_exclusive; /* some range is */
-    uint64_t text_units;
-    struct range *ranges; /* those that are well-formed by themselves */
-    uint32_t count, size;
-    uint32_t items; /* of the list, well-formed or not */
-    /* The item under way, and its range. */
-    bool has_range, range_is_wrong;
-    uint32_t bounds;
-    uint32_t bound[2];
-};
-
-bool decorations_begin(struct schema_run *run, struct extra *x)
-{
-    x->decorations = stack_alloc(run, sizeof(*x->decorations));
-    if (!x->decorations)
-        return false;
-    *x->decorations = (struct decorations_state){0};
-    return true;
-}
 
 void decorations_release(struct schema_run *run, struct extra *x)
 {
@@ -61,24 +32,6 @@ void decorations_release(struct schema_run *run, struct extra *x)
 }
 
 /* ---- one decoration ---- */
-
-void decoration_begin(struct extra *x)
-{
-    struct decorations_state *s = x->decorations;
-
-    s->has_range = s->range_is_wrong = false;
-    s->bounds = 0;
-}
-
-void decoration_range_end(struct extra *x, const struct frame *f)
-{
-    struct decorations_state *s = x->decorations;
-
-    s->has_range = true;
-    if (f->is_object || f->count != 2 || s->bounds != 2 ||
-        s->bound[0] >= s->bound[1])
-        s->range_is_wrong = true;
-}
 
 static bool bound_read(const struct scalar *s, uint64_t *value)
 {
@@ -130,8 +83,8 @@ void decoration_scalar(const struct node *node, struct extra *x,
     }
 }
 
-static bool range_keep(struct schema_run *run, struct decorations_state *s,
-                       bool is_exclusive)
+bool decoration_keep(struct schema_run *run, struct decorations_state *s,
+                     bool is_exclusive)
 {
     struct range r = {.start = s->bound[0], .end = s->bound[1]};
 
@@ -142,25 +95,6 @@ static bool range_keep(struct schema_run *run, struct decorations_state *s,
     s->ranges[s->count++] = r;
     s->has_exclusive |= is_exclusive;
     return true;
-}
-
-bool decoration_passes(const struct extra *x, bool is_object, bool has_one)
-{
-    const struct decorations_state *s = x->decorations;
-
-    return !is_object ||
-           (has_one && (!s->has_range ||
-                        (!s->range_is_wrong && s->items < DECORATIONS_MAX)));
-}
-
-void decoration_pass(struct schema_run *run, struct extra *x, bool is_object,
-                     bool is_exclusive)
-{
-    struct decorations_state *s = x->decorations;
-
-    s->items++;
-    if (is_object && s->has_range)
-        (void)range_keep(run, s, is_exclusive);
 }
 
 /* An item of the list has ended. */
@@ -194,7 +128,7 @@ void decoration_end(struct schema_run *run, struct inst *inst,
                     DECORATIONS_MAX);
         return;
     }
-    range_keep(run, s, (seen & d->exclusive) != 0);
+    decoration_keep(run, s, (seen & d->exclusive) != 0);
 }
 
 /* ---- all of them ---- */

@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/extra.c - what few insts need beside themselves.
- *
- * Made when their array or object begins, on the stack like the insts; what
- * they own elsewhere goes with their frame. Probes (insts of NODE_PART and the
- * like) share the extra of the inst that asked for them.
+ * schema/extra.c - extras come with their inst's value, and go with its frame.
  */
 #include "schema/machine.h"
+
+struct extra *extra_new(struct schema_run *run, struct frame *f, bool is_parts)
+{
+    struct {
+        struct extra extra;
+        union {
+            struct parts_state parts;
+            struct decorations_state decorations;
+        };
+    } *all = stack_alloc(run, sizeof(*all));
+
+    if (!all)
+        return NULL;
+    all->extra = (struct extra){.next = f->extras};
+    if (is_parts) {
+        all->parts = (struct parts_state){0};
+        all->extra.parts = &all->parts;
+    } else {
+        all->decorations = (struct decorations_state){0};
+        all->extra.decorations = &all->decorations;
+    }
+    f->extras = &all->extra;
+    return f->extras;
+}
 
 bool extra_begin(struct schema_run *run, struct frame *f, struct inst *inst)
 {
@@ -19,15 +39,20 @@ bool extra_begin(struct schema_run *run, struct frame *f, struct inst *inst)
 
     if ((!parts && !decorations && !unevaluated) || !inst->is_live)
         return true;
-    x = stack_alloc(run, sizeof(*x));
+    /* Those of one type of value, so there is one at most. */
+    if (parts || decorations) {
+        x = extra_new(run, f, parts);
+    } else {
+        x = stack_alloc(run, sizeof(*x));
+        if (x) {
+            *x = (struct extra){.next = f->extras};
+            f->extras = x;
+        }
+    }
     if (!x)
         return false;
-    *x = (struct extra){.next = f->extras};
-    f->extras = x;
     inst->extra = x;
-    return (!parts || parts_begin(run, x)) &&
-           (!decorations || decorations_begin(run, x)) &&
-           (!unevaluated || unevaluated_begin(run, x, f, inst));
+    return !unevaluated || unevaluated_begin(run, x, f, inst);
 }
 
 void extras_release(struct schema_run *run, struct frame *f)

@@ -306,7 +306,7 @@ static void hooks_end(struct schema_run *run, struct frame *f,
         decoration_end(run, inst, f, depth);
         break;
     case NODE_DECORATION_RANGE:
-        decoration_range_end(inst->extra, f);
+        decoration_range_end(inst->extra, f->is_object, f->count);
         break;
     case NODE_PLAIN:
         if (inst->extra && inst->extra->parts)

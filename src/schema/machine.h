@@ -35,6 +35,7 @@
 #include <setjmp.h>
 #include <yajl/yajl_parse.h>
 
+#include "schema/extra.h"
 #include "schema/run.h"
 #include "schema/scan.h"
 #include "schema/stage.h"
@@ -162,14 +163,6 @@ struct frame {
     uint64_t *marks;       /* insts that evaluated the current child */
     size_t capture_at;     /* where the value's encoding begins */
     struct unique *unique; /* owned */
-};
-
-/* What few insts need; see the files named. */
-struct extra {
-    struct extra *next;                    /* in the frame */
-    struct parts_state *parts;             /* parts.c */
-    struct decorations_state *decorations; /* decorations.c */
-    struct unevaluated *unevaluated;       /* unevaluated.c */
 };
 
 /* ---- one scalar ---- */
@@ -326,6 +319,12 @@ static inline void *stack_alloc(struct schema_run *run, size_t bytes)
         return stack_alloc_slow(run, bytes);
     run->chunk_used += bytes;
     return p;
+}
+
+/* No more memory is needed for it. */
+static inline bool stack_fits(const struct schema_run *run, size_t bytes)
+{
+    return bytes + 15 <= run->chunk->size - run->chunk_used;
 }
 
 static inline struct stack_mark stack_mark(const struct schema_run *run)
@@ -496,16 +495,28 @@ void frame_end(struct schema_run *run, struct frame *f);
 /* Give back what all frames own, what one owns. */
 void frames_release(struct schema_run *run);
 void frame_release(struct schema_run *run, struct frame *f);
-/* The top frame goes. */
-static inline void frame_pop(struct schema_run *run, struct frame *f)
+/* It owns nothing. */
+static inline bool frame_is_light(const struct schema_run *run,
+                                  const struct frame *f)
 {
-    if (f->extras || f->set || f->unique || run->holds > 0)
-        frame_release(run, f);
+    return !f->extras && !f->set && !f->unique && run->holds == 0;
+}
+
+/* The top frame goes. */
+static inline void frame_drop(struct schema_run *run, struct frame *f)
+{
     run->print_count = f->prints_at;
     run->note_count = f->notes_at;
     stack_reset(run, f->mark);
     run->top = f - 1;
     run->depth--;
+}
+
+static inline void frame_pop(struct schema_run *run, struct frame *f)
+{
+    if (!frame_is_light(run, f))
+        frame_release(run, f);
+    frame_drop(run, f);
 }
 
 /* ---- quick.c: the events ---- */
@@ -593,33 +604,24 @@ void unique_release(struct schema_run *run, struct frame *f);
 /* What an inst needs beside itself, when its value begins; `owner` is the
  * frame. */
 bool extra_begin(struct schema_run *run, struct frame *f, struct inst *inst);
+/* One for "x-parts" or for "x-decorations"; NULL when out of memory. */
+struct extra *extra_new(struct schema_run *run, struct frame *f, bool is_parts);
 void extras_release(struct schema_run *run, struct frame *f);
 
-bool parts_begin(struct schema_run *run, struct extra *x);
 void parts_end(struct schema_run *run, struct inst *inst, const struct frame *f,
                uint32_t depth);
-void part_begin(struct extra *x);
 void part_end(struct schema_run *run, struct inst *inst, uint32_t depth);
 void part_scalar(const struct node *node, struct extra *x, struct scalar *s);
-/* Would part_end(), parts_end() have nothing to say? Then what the first
- * does besides. */
-bool part_passes(const struct node_parts *p, const struct extra *x);
-void part_pass(const struct extra *x);
-bool parts_pass(const struct extra *x, uint64_t count);
 
-bool decorations_begin(struct schema_run *run, struct extra *x);
 void decorations_release(struct schema_run *run, struct extra *x);
 void decorations_end(struct schema_run *run, struct inst *inst, uint32_t depth);
-void decoration_begin(struct extra *x);
-/* As for parts. `has_one` of those that exclude each other, exactly. */
-bool decoration_passes(const struct extra *x, bool is_object, bool has_one);
-void decoration_pass(struct schema_run *run, struct extra *x, bool is_object,
-                     bool is_exclusive);
+/* Would it have nothing to say? */
 bool decorations_pass(struct extra *x);
 void decoration_end(struct schema_run *run, struct inst *inst,
                     const struct frame *f, uint32_t depth);
-/* A NODE_DECORATION_RANGE has ended. */
-void decoration_range_end(struct extra *x, const struct frame *f);
+/* A range that is well-formed by itself; false when out of memory. */
+bool decoration_keep(struct schema_run *run, struct decorations_state *s,
+                     bool is_exclusive);
 void decoration_scalar(const struct node *node, struct extra *x,
                        const struct scalar *s);
 

@@ -106,3 +106,68 @@ bool name_table_add(struct name_table *t, struct arena *arena, struct name *n,
     t->count++;
     return true;
 }
+
+/* ---- guesses ---- */
+
+#define GUESS_SLOTS_MAX 128
+#define GUESS_FACTORS 32
+
+/* False when two names want one slot. */
+static bool guess_fill(const struct name_guess *g, const struct name **slots,
+                       const struct name_table *t)
+{
+    uint32_t i;
+
+    memset(slots, 0, (g->mask + 1u) * sizeof(*slots));
+    for (i = 0; i <= t->mask; i++) {
+        const struct name *n = t->slots[i].name;
+        size_t slot;
+
+        if (!n || n->text.len - 1 >= NAME_SHORT)
+            continue;
+        slot =
+            ((uint8_t)n->text.data[0] * g->first +
+             (uint8_t)n->text.data[n->text.len - 1] * g->last + n->text.len) &
+            g->mask;
+        if (slots[slot])
+            return false;
+        slots[slot] = n;
+    }
+    return true;
+}
+
+static bool guess_search(struct name_guess *g, const struct name **slots,
+                         const struct name_table *t)
+{
+    unsigned size, a, b;
+
+    for (size = 4; size <= GUESS_SLOTS_MAX; size *= 2)
+        for (a = 0; size >= t->count && a < GUESS_FACTORS; a++)
+            for (b = 0; b < GUESS_FACTORS; b++) {
+                g->mask = (uint8_t)(size - 1);
+                g->first = (uint8_t)a;
+                g->last = (uint8_t)b;
+                if (guess_fill(g, slots, t))
+                    return true;
+            }
+    return false;
+}
+
+bool name_guess_make(struct name_guess *g, struct arena *arena,
+                     const struct name_table *t)
+{
+    static const struct name *const nothing[1];
+    const struct name *slots[GUESS_SLOTS_MAX], **copy;
+
+    *g = (struct name_guess){.slots = nothing};
+    if (t->count == 0 || !guess_search(g, slots, t)) {
+        g->mask = 0;
+        return true;
+    }
+    copy = arena_array(arena, g->mask + 1u, sizeof(*copy));
+    if (!copy)
+        return false;
+    memcpy(copy, slots, (g->mask + 1u) * sizeof(*copy));
+    g->slots = copy;
+    return true;
+}

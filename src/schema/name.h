@@ -95,6 +95,20 @@ static inline uint64_t name_hash(struct name_print n)
     return name_fold(n.lo ^ name_key.k[0], n.hi ^ name_key.k[1]);
 }
 
+/* Equal, both of that length, which is 1 to 16. */
+#define NAME_SHORT 16
+static inline bool name_same_short(const char *a, const char *b, size_t len)
+{
+    /* Loads that overlap compare the same bytes twice. */
+    if (len >= 8)
+        return ((name_load64(a) ^ name_load64(b)) |
+                (name_load64(a + len - 8) ^ name_load64(b + len - 8))) == 0;
+    if (len >= 4)
+        return ((name_load32(a) ^ name_load32(b)) |
+                (name_load32(a + len - 4) ^ name_load32(b + len - 4))) == 0;
+    return a[0] == b[0] && a[len / 2] == b[len / 2] && a[len - 1] == b[len - 1];
+}
+
 /* ---- tables of names that a schema knows ---- */
 
 /* Embedded at the start of what the table finds. */
@@ -154,6 +168,36 @@ static inline struct name *name_table_find_text(const struct name_table *t,
 {
     return name_table_find(t, name_print(text.data, text.len), text.data,
                            text.len);
+}
+
+/* ---- guesses ---- */
+
+/* Short names of a table, each in a slot of its own by its length, its first
+ * and its last byte: one look tells which name it can only be. Not all tables
+ * have such an order; then there is nothing to be guessed. */
+struct name_guess {
+    const struct name *const *slots; /* NULL: no name */
+    uint8_t mask, first, last;       /* factors of those bytes */
+};
+
+/* False when out of memory. */
+bool name_guess_make(struct name_guess *g, struct arena *arena,
+                     const struct name_table *t);
+
+/* NULL: it may be in the table nevertheless. */
+static inline const struct name *name_guess_find(const struct name_guess *g,
+                                                 const char *p, size_t len)
+{
+    const struct name *n;
+
+    if (len - 1 >= NAME_SHORT)
+        return NULL;
+    n = g->slots[((uint8_t)p[0] * g->first + (uint8_t)p[len - 1] * g->last +
+                  len) &
+                 g->mask];
+    return n && n->text.len == len && name_same_short(n->text.data, p, len)
+               ? n
+               : NULL;
 }
 
 #endif

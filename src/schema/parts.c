@@ -16,34 +16,6 @@
 #include "base/uri.h"
 #include "schema/machine.h"
 
-struct parts_state {
-    /* The item under way. */
-    bool is_alone, has_public_url;
-    const struct name *kind; /* in the list of kinds that may not repeat */
-    /* Up to now. */
-    const struct name *last_kind;
-    uint64_t public_urls;
-    bool has_alone;
-    const char *alone_kind;
-};
-
-bool parts_begin(struct schema_run *run, struct extra *x)
-{
-    x->parts = stack_alloc(run, sizeof(*x->parts));
-    if (!x->parts)
-        return false;
-    *x->parts = (struct parts_state){0};
-    return true;
-}
-
-void part_begin(struct extra *x)
-{
-    struct parts_state *s = x->parts;
-
-    s->is_alone = s->has_public_url = false;
-    s->kind = NULL;
-}
-
 /* The host can only stand right behind "https://": anything in between would
  * be user information. So most URLs need no parsing. */
 static bool begins_with_host(struct text url, struct text host)
@@ -72,24 +44,6 @@ static bool is_presigned(const struct node_parts *parts, struct text url)
         if (text_equal_nocase(u.host, parts->presigned_hosts[i]))
             return true;
     return false;
-}
-
-bool part_passes(const struct node_parts *p, const struct extra *x)
-{
-    const struct parts_state *s = x->parts;
-
-    return !(s->kind && s->kind == s->last_kind) &&
-           !(s->has_public_url && p->has_max_public_urls &&
-             s->public_urls == p->max_public_urls);
-}
-
-void part_pass(const struct extra *x)
-{
-    struct parts_state *s = x->parts;
-
-    s->last_kind = s->kind;
-    s->has_alone |= s->is_alone;
-    s->public_urls += s->has_public_url;
 }
 
 /* The rules that an item breaks by being where it is. */
@@ -133,11 +87,6 @@ void part_scalar(const struct node *node, struct extra *x, struct scalar *s)
         state->is_alone = true;
         state->alone_kind = alone->text.data;
     }
-}
-
-bool parts_pass(const struct extra *x, uint64_t count)
-{
-    return !(x->parts->has_alone && count > 1);
 }
 
 void parts_end(struct schema_run *run, struct inst *inst, const struct frame *f,

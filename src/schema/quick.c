@@ -219,19 +219,9 @@ static ASIDE bool key_enter(struct schema_run *run, struct frame *f,
     return frame_add_key(run, f, print);
 }
 
-static ASIDE void key_tap(struct schema_run *run, const struct frame *f,
-                          struct text key, bool is_known)
+static ASIDE bool key_any(struct schema_run *run, const char *p, size_t len)
 {
-    run->tap = f->step->tap;
-    if (f->stage->has_foreign_taps && !is_known)
-        run->tap = (const struct tap_node *)name_table_find_text(
-            &f->tap->children, key);
-    if (run->tap)
-        run->taps_open |= tap_bits(run->tap);
-}
-
-INLINE bool event_key(struct schema_run *run, struct text key)
-{
+    struct text key = text_make(p, len);
     struct frame *f = run->top;
     const struct layout_member *m =
         (const struct layout_member *)name_table_find_text(&f->layout->members,
@@ -258,68 +248,76 @@ INLINE bool event_key(struct schema_run *run, struct text key)
     if (!s || f->count > s->max)
         return machine_key(run, f, key, m);
     f->step = &s->steps[m ? m->index : s->last_step];
-    if (f->tap)
-        key_tap(run, f, key, m != NULL);
+    run->tap = f->step->tap;
+    if (s->has_foreign_taps && !m)
+        run->tap = (const struct tap_node *)name_table_find_text(
+            &f->tap->children, key);
+    if (run->tap)
+        run->taps_open |= tap_bits(run->tap);
+    return true;
+}
+
+/* The same for the most usual key, with no call on the way. */
+INLINE bool event_key(struct schema_run *run, const char *p, size_t len)
+{
+    struct frame *f = run->top;
+    const struct stage *s = f->stage;
+    const struct layout_member *m =
+        s ? (const struct layout_member *)name_guess_find(&s->guess, p, len)
+          : NULL;
+    const struct step *step;
+
+    if (!m || (f->seen >> m->index & 1) || f->count >= s->max ||
+        f->count >= run->limits.max_members)
+        return key_any(run, p, len);
+    step = &s->steps[m->index];
+    f->count++;
+    f->seen |= (uint64_t)1 << m->index;
+    f->name = &m->name.text;
+    f->key_len = 0;
+    f->step = step;
+    run->tap = step->tap;
+    run->taps_open |= step->tap_bits;
     return true;
 }
 
 /* ---- an array or object begins ---- */
 
-static struct extra *extra_new(struct schema_run *run, struct frame *f,
-                               const struct hook *h)
-{
-    struct extra *x = stack_alloc(run, sizeof(*x));
-
-    if (!x)
-        return NULL;
-    *x = (struct extra){.next = f->extras};
-    f->extras = x;
-    if (!(h->kind == HOOK_PARTS ? parts_begin(run, x)
-                                : decorations_begin(run, x)))
-        return NULL;
-    return x;
-}
-
 static bool hooks_begin(struct schema_run *run, struct frame *f)
 {
     const struct stage *s = f->stage;
-    struct extra *x;
     uint32_t i;
 
+    if (s->hook_count == 0)
+        return true;
     f->slots = stack_alloc(run, s->hook_count * sizeof(struct extra *));
     for (i = 0; f->slots && i < s->hook_count; i++) {
         const struct hook *h = &s->hooks[i];
 
-        if (h->kind != HOOK_PROBE) {
-            x = extra_new(run, f, h);
-            if (!x)
+        if (h->kind <= HOOK_DECORATIONS) {
+            f->slots[i] = extra_new(run, f, h->kind == HOOK_PARTS);
+            if (!f->slots[i])
                 return false;
-        } else {
-            x = f[-1].slots[h->from];
-            if (h->node->kind == NODE_PART)
-                part_begin(x);
-            else if (h->node->kind == NODE_DECORATION)
-                decoration_begin(x);
+            continue;
         }
-        f->slots[i] = x;
+        f->slots[i] = f[-1].slots[h->from];
+        if (h->kind == HOOK_PART)
+            part_begin(f->slots[i]);
+        else if (h->kind == HOOK_DECORATION)
+            decoration_begin(f->slots[i]);
     }
     return f->slots != NULL;
 }
 
-INLINE bool frame_push(struct schema_run *run, const struct frame *below,
-                       const struct stage *s, bool is_object)
+/* The place for a frame is there, and that for its insts. */
+INLINE struct frame *frame_push(struct schema_run *run,
+                                const struct child *child,
+                                const struct stage *s, bool is_object)
 {
-    const struct child *child = below->step->child;
-    struct frame *f;
+    struct frame *f = run->top + 1;
 
-    if (!run_reserve(run, &run->frames, &run->frames_size, run->depth + 2,
-                     sizeof(*run->frames)))
-        return false;
-    f = &run->frames[run->depth + 1];
     f->mark = stack_mark(run);
     f->insts = stack_alloc(run, s->insts_bytes);
-    if (!f->insts)
-        return false;
     f->layout = s->layout;
     f->stage = s;
     f->step = NULL;
@@ -344,23 +342,44 @@ INLINE bool frame_push(struct schema_run *run, const struct frame *below,
     f->unique = NULL;
     run->top = f;
     run->depth++;
-    return s->hook_count == 0 || hooks_begin(run, f);
+    run->tap = NULL;
+    return f;
 }
 
+static ASIDE bool begin_any(struct schema_run *run, struct frame *below,
+                            bool is_object)
+{
+    const struct stage *s =
+        below->stage ? below->step->begins[is_object] : NULL;
+    const struct child *child;
+    struct stack_mark mark = stack_mark(run);
+
+    if (!s || run->tap != below->step->tap)
+        return machine_begin(run, below, is_object);
+    child = below->step->child;
+    if (!run_reserve(run, &run->frames, &run->frames_size, run->depth + 2,
+                     sizeof(*run->frames)) ||
+        !stack_alloc(run, s->insts_bytes))
+        return false;
+    stack_reset(run, mark);
+    run->top = &run->frames[run->depth];
+    return hooks_begin(run, frame_push(run, child, s, is_object));
+}
+
+/* The same for the most usual beginning, with no call on the way. */
 INLINE bool event_begin(struct schema_run *run, bool is_object)
 {
     struct frame *f = run->top;
     const struct stage *s;
-    bool is_well;
 
     if (!f->is_object)
         item_next(run, f);
     s = f->stage ? f->step->begins[is_object] : NULL;
-    if (!s || run->tap != f->step->tap)
-        return machine_begin(run, f, is_object);
-    is_well = frame_push(run, f, s, is_object);
-    run->tap = NULL;
-    return is_well;
+    if (!s || s->hook_count > 0 || run->tap != f->step->tap ||
+        run->depth + 2 > run->frames_size || !stack_fits(run, s->insts_bytes))
+        return begin_any(run, f, is_object);
+    frame_push(run, f->step->child, s, is_object);
+    return true;
 }
 
 /* ---- an array or object ends ---- */
@@ -470,72 +489,84 @@ static bool hook_passes(const struct frame *f, const struct hook *h,
         return parts_pass(x, f->count);
     case HOOK_DECORATIONS:
         return decorations_pass(x);
-    case HOOK_PROBE:
-        if (h->node->kind == NODE_PART)
-            return part_passes(h->node->parts, x);
-        if (h->node->kind == NODE_DECORATION)
-            return decoration_passes(x, f->is_object,
-                                     is_one_bit(f->seen & h->exactly_one));
+    case HOOK_PART:
+        return part_passes(h->node->parts, x);
+    case HOOK_DECORATION:
+        return decoration_passes(x, f->is_object,
+                                 is_one_bit(f->seen & h->exactly_one));
+    default:
+        return true;
+    }
+}
+
+static void hook_end(struct schema_run *run, const struct frame *f,
+                     const struct hook *h, struct extra *x)
+{
+    switch (h->kind) {
+    case HOOK_PART:
+        part_pass(x);
+        break;
+    case HOOK_DECORATION:
+        x->decorations->items++;
+        if (f->is_object && x->decorations->has_range)
+            (void)decoration_keep(run, x->decorations,
+                                  (f->seen & h->exclusive) != 0);
+        break;
+    case HOOK_RANGE:
+        decoration_range_end(x, f->is_object, f->count);
+        break;
+    default:
         break;
     }
-    return true;
 }
 
 static bool hooks_pass(const struct frame *f)
 {
-    const struct stage *s = f->stage;
+    const struct hook *h = f->stage->hooks;
     uint32_t i;
 
-    for (i = 0; i < s->hook_count; i++)
-        if (s->insts[s->hooks[i].inst].is_live &&
-            !hook_passes(f, &s->hooks[i], f->slots[i]))
+    for (i = 0; i < f->stage->hook_count; i++)
+        if (h[i].is_live && !hook_passes(f, &h[i], f->slots[i]))
             return false;
     return true;
 }
 
 static void hooks_end(struct schema_run *run, const struct frame *f)
 {
-    const struct stage *s = f->stage;
+    const struct hook *h = f->stage->hooks;
     uint32_t i;
 
-    for (i = 0; i < s->hook_count; i++) {
-        const struct hook *h = &s->hooks[i];
-        struct extra *x = f->slots[i];
-
-        if (h->kind != HOOK_PROBE || !s->insts[h->inst].is_live)
-            continue;
-        if (h->node->kind == NODE_PART)
-            part_pass(x);
-        else if (h->node->kind == NODE_DECORATION)
-            decoration_pass(run, x, f->is_object,
-                            (f->seen & h->exclusive) != 0);
-        else if (h->node->kind == NODE_DECORATION_RANGE)
-            decoration_range_end(x, f);
-    }
+    for (i = 0; i < f->stage->hook_count; i++)
+        if (h[i].is_live)
+            hook_end(run, f, &h[i], f->slots[i]);
 }
 
 /* A unit that is not worked out has no inst that may fail. */
-INLINE bool frame_is_well(const struct frame *f)
+static ASIDE bool end_any(struct schema_run *run, struct frame *f)
 {
     const struct stage *s = f->stage;
 
-    return !(s->required & ~f->seen) && f->count >= s->min && !s->ends_awake &&
-           (s->unit_count == 0 || units_pass(f)) &&
-           (s->hook_count == 0 || hooks_pass(f));
-}
-
-INLINE bool event_end(struct schema_run *run)
-{
-    struct frame *f = run->top;
-
-    if (!f->stage || !frame_is_well(f))
+    if (!s || (s->required & ~f->seen) || f->count < s->min || s->ends_awake ||
+        (s->unit_count > 0 && !units_pass(f)) || !hooks_pass(f))
         return machine_end(run, f);
-    if (f->stage->hook_count > 0)
-        hooks_end(run, f);
+    hooks_end(run, f);
     if (f->tap)
         machine_end_tap(run, f);
     frame_pop(run, f);
     return run->status == STATUS_OK;
+}
+
+/* The same for the most usual end, with no call on the way. */
+INLINE bool event_end(struct schema_run *run)
+{
+    struct frame *f = run->top;
+    const struct stage *s = f->stage;
+
+    if (!s || (s->required & ~f->seen) || f->count < s->min ||
+        s->ends_with_work || f->tap || !frame_is_light(run, f))
+        return end_any(run, f);
+    frame_drop(run, f);
+    return true;
 }
 
 /* ---- yajl's callbacks ---- */
@@ -584,7 +615,7 @@ static int on_string(void *arg, const unsigned char *p, size_t len)
 
 static int on_key(void *arg, const unsigned char *p, size_t len)
 {
-    return event_key(run_of(arg), text_make((const char *)p, len));
+    return event_key(run_of(arg), (const char *)p, len);
 }
 
 static int on_start_map(void *arg)

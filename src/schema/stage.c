@@ -184,6 +184,9 @@ static bool make_end(struct schema_set *set, struct stage *s)
         else
             units[s->unit_count++] = l->units[i].at;
     }
+    for (i = 0; i < s->hook_count; i++)
+        s->ends_with_work |= s->hooks[i].kind != HOOK_LIST;
+    s->ends_with_work |= s->ends_awake || s->unit_count > 0;
     return true;
 }
 
@@ -264,9 +267,12 @@ static bool make_hooks(struct schema_set *set, struct stage *s,
             unit++;
         if (!is_at_work(&s->insts[i]))
             continue;
-        *h = (struct hook){.inst = i, .node = n};
+        *h = (struct hook){.inst = i, .is_live = true, .node = n};
         if (n->kind != NODE_PLAIN) {
-            h->kind = HOOK_PROBE;
+            h->kind = n->kind == NODE_PART               ? HOOK_PART
+                      : n->kind == NODE_DECORATION       ? HOOK_DECORATION
+                      : n->kind == NODE_DECORATION_RANGE ? HOOK_RANGE
+                                                         : HOOK_LIST;
             h->from = asks[unit].slot;
             hook_masks(s, h);
         } else if (n->parts && !s->is_object) {
@@ -280,6 +286,22 @@ static bool make_hooks(struct schema_set *set, struct stage *s,
     }
     s->hooks = hooks;
     return true;
+}
+
+/* Slots stay where they are, whoever is still live. */
+static bool copy_hooks(struct schema_set *set, const struct stage *from,
+                       struct stage *s)
+{
+    struct hook *hooks = stage_alloc(set, from->hook_count * sizeof(*hooks));
+    uint32_t i;
+
+    for (i = 0; hooks && i < from->hook_count; i++) {
+        hooks[i] = from->hooks[i];
+        hooks[i].is_live = is_at_work(&s->insts[hooks[i].inst]);
+    }
+    s->hooks = hooks;
+    s->hook_count = from->hook_count;
+    return hooks != NULL;
 }
 
 static struct stage_entry *entry_new(struct schema_set *set)
@@ -611,9 +633,8 @@ static const struct stage *stage_chosen(struct schema_set *set,
     e->stage.insts_bytes = from->insts_bytes;
     e->stage.tap = from->tap;
     e->stage.is_object = true;
-    e->stage.hooks = from->hooks;
-    e->stage.hook_count = from->hook_count;
-    if (!stage_is_quick(&e->stage) || !make_end(set, &e->stage))
+    if (!stage_is_quick(&e->stage) || !copy_hooks(set, from, &e->stage) ||
+        !make_end(set, &e->stage))
         return NULL;
     entry_queue(set->stages, e);
     return &e->stage;
@@ -673,6 +694,7 @@ static bool step_fill(struct schema_set *set, const struct stage *s,
 
     step->child = child;
     step->tap = tap;
+    step->tap_bits = tap ? tap_bits(tap) : 0;
     step->types = NODE_TYPE(JSON_NULL) | NODE_TYPE(JSON_BOOL) |
                   NODE_TYPE(JSON_NUMBER) | NODE_TYPE(JSON_STRING) |
                   NODE_INTEGER;
@@ -703,6 +725,8 @@ static bool fill_members(struct schema_set *set, struct stage *s)
     if (!steps)
         return false;
     set->stages->steps += l->members.count + 1;
+    if (!name_guess_make(&s->guess, &set->arena, &l->members))
+        return false;
     for (i = 0; l->members.mask && i <= l->members.mask; i++) {
         const struct layout_member *m = member_at(l, i);
 

@@ -82,6 +82,7 @@ enum step_type { STEP_STRING, STEP_NUMBER, STEP_TYPES };
 struct step {
     const struct child *child; /* the same for the machine */
     const struct tap_node *tap;
+    uint32_t tap_bits;
     const struct choice *choice;   /* what to do first, or NULL */
     const struct stage *begins[2]; /* of an array, an object, or NULL */
     const struct op *ops[STEP_TYPES];
@@ -97,13 +98,18 @@ struct step {
 enum hook_kind {
     HOOK_PARTS,       /* has x-parts */
     HOOK_DECORATIONS, /* has x-decorations */
-    HOOK_PROBE,       /* looks at it for one in a frame below */
+    /* Looks at it for one in a frame below: */
+    HOOK_PART,
+    HOOK_DECORATION,
+    HOOK_RANGE,
+    HOOK_LIST, /* has nothing to do, but its items have */
 };
 
 struct hook {
     enum hook_kind kind;
+    bool is_live; /* its inst is */
     uint32_t inst;
-    uint32_t from; /* HOOK_PROBE: the slot in the frame below */
+    uint32_t from; /* a probe's: the slot in the frame below */
     const struct node *node;
     /* A NODE_DECORATION's, by member of the layout. */
     uint64_t exactly_one, exclusive;
@@ -123,9 +129,10 @@ struct stage {
     size_t insts_bytes;
     const struct tap_node *tap;
     bool is_object;
-    bool is_base;          /* the body is its item, and the tap the body's */
-    bool has_foreign_taps; /* of members that no schema names */
-    uint64_t max;          /* children; one more wakes */
+    bool is_base;            /* the body is its item, and the tap the body's */
+    bool has_foreign_taps;   /* of members that no schema names */
+    uint64_t max;            /* children; one more wakes */
+    struct name_guess guess; /* of struct layout_member */
     /* Steps by the member's index, or the item's; the last one is for all
      * others. */
     const struct step *steps;
@@ -136,7 +143,8 @@ struct stage {
     const struct stage_end *ends; /* by inst */
     const uint32_t *units;        /* roots to be worked out */
     uint32_t unit_count;
-    bool ends_awake; /* it takes the machine */
+    bool ends_awake;     /* it takes the machine */
+    bool ends_with_work; /* that, units, or hooks */
     /* What is more than an inst; each has a slot, in this order. */
     const struct hook *hooks;
     uint32_t hook_count;
