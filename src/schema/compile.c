@@ -11,6 +11,7 @@
  * because the first may have been freed and its addresses used again.
  */
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -473,6 +474,7 @@ unsigned schema_types(const struct schema *s)
 
 struct schema_set *schema_set_new(void)
 {
+    static atomic_uint_fast64_t serials;
     struct schema_set *set = calloc(1, sizeof(*set));
 
     if (!set)
@@ -480,6 +482,7 @@ struct schema_set *schema_set_new(void)
     name_key_init();
     set->layouts_max = LAYOUTS_MAX;
     set->stages_max = STAGES_MAX;
+    set->serial = atomic_fetch_add(&serials, 1) + 1;
     arena_init(&set->arena, ARENA_MAX);
     return set;
 }

@@ -56,6 +56,7 @@ struct memo_entry {
 struct refs;
 
 struct schema_set {
+    uint64_t serial; /* from 1 */
     struct arena arena;
     struct build *first, *last, *unfilled;
     struct memo_entry *memo; /* open addressing by address */

@@ -201,6 +201,13 @@ struct note {
 };
 #define NOTES_MAX 8
 
+/* How an object or array ended whose units turned out to pass. */
+struct ending {
+    const struct stage *stage;
+    uint64_t seen, failed; /* the frame's */
+};
+#define ENDINGS_KEPT 16
+
 #define PATH_SIZE (2 * POINTER_MAX + 16)
 #define YAJL_HEAP 1024
 #define FIRST_HEAP 2048
@@ -276,6 +283,9 @@ struct schema_run {
     struct select first_selects[FIRST_SELECTS];
     struct name_print first_prints[FIRST_PRINTS];
     struct note notes[NOTES_MAX];
+    /* Kept for the next run of this memory while plans are of one set. */
+    uint64_t endings_of; /* the set's serial; 0: none yet */
+    struct ending endings[ENDINGS_KEPT];
     char path[PATH_SIZE]; /* the keys of the frames, one behind the other */
     _Alignas(16) char yajl_heap[YAJL_HEAP];
     _Alignas(16) char first_heap[FIRST_HEAP]; /* see run_alloc() */

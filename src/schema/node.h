@@ -283,6 +283,7 @@ struct tap_node {
 struct schema_plan {
     const struct layout *base; /* of which the body is an item; layout.h */
     const struct stage *stage; /* of the base, or NULL; stage.h */
+    uint64_t set_serial;       /* no two sets of the process have the same */
     uint64_t *root_uses;       /* who asks for each distinct node, as bits */
     size_t root_count;
     size_t use_count;

@@ -171,6 +171,7 @@ const struct schema_plan *schema_plan_new(struct schema_set *set,
     CHECK(use_count <= SCHEMA_USES_MAX && tap_count <= SCHEMA_TAPS_MAX);
     if (!plan)
         return NULL;
+    plan->set_serial = set->serial;
     plan->use_count = use_count;
     plan->types = plan->item_types = NODE_ANY_TYPE;
     for (i = 0; i < use_count; i++) {

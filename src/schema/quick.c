@@ -31,12 +31,6 @@ static bool op_passes(struct schema_run *run, const struct op *op,
     struct inst asker;
 
     switch (op->kind) {
-    case OP_ENUM:
-        return scalar_find(&n->enumerated->strings, s) != NULL;
-    case OP_CONST:
-        return scalar_find(&n->constant->strings, s) != NULL;
-    case OP_NOT:
-        return scalar_find(&n->excluded->strings, s) == NULL;
     case OP_LENGTH:
         return check_length_passes(n->string, s);
     case OP_PATTERN:
@@ -50,8 +44,9 @@ static bool op_passes(struct schema_run *run, const struct op *op,
         return !asker.failed;
     case OP_CLOSURE:
         return unit_accepts(run, n->closure, s);
+    default: /* step_values() has found out */
+        return true;
     }
-    return false;
 }
 
 /* Askers that may fail. */
@@ -76,14 +71,24 @@ static bool op_note(struct schema_run *run, struct frame *f,
     return true;
 }
 
+/* `failed` are the ops that are known to fail. */
 static bool ops_try(struct schema_run *run, struct frame *f,
-                    const struct op *op, const struct op *end, struct scalar *s)
+                    const struct op *ops, uint32_t count, uint64_t failed,
+                    struct scalar *s)
 {
-    for (; op < end; op++) {
-        if (!op->must_pass && !op->held && !(op->askers & ~f->failed))
-            continue; /* they are out already */
-        if (op_passes(run, op, s))
-            continue;
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        const struct op *op = &ops[i];
+
+        if (!(failed >> i & 1)) {
+            if (op->kind <= OP_NOT)
+                continue;
+            if (!op->must_pass && !(op->askers & ~f->failed))
+                continue; /* they are out already */
+            if (op_passes(run, op, s))
+                continue;
+        }
         if (op->must_pass || f->is_awake || !op_note(run, f, op))
             return false;
     }
@@ -91,20 +96,47 @@ static bool ops_try(struct schema_run *run, struct frame *f,
 }
 
 /* When it fails, nothing happened: the machine starts over. */
-static bool ops_pass(struct schema_run *run, struct frame *f,
-                     const struct op *op, uint32_t count, struct scalar *s)
+static ASIDE bool ops_pass(struct schema_run *run, struct frame *f,
+                           const struct op *ops, uint32_t count, uint64_t known,
+                           struct scalar *s)
 {
     uint64_t steps = run->budget.steps, failed = f->failed;
     uint32_t notes = run->note_count;
 
-    if (s->type == JSON_NUMBER)
-        scalar_type_number(s);
-    if (ops_try(run, f, op, op + count, s))
+    if (ops_try(run, f, ops, count, known, s))
         return true;
     run->budget.steps = steps;
     run->note_count = notes;
     f->failed = failed;
     return false;
+}
+
+INLINE bool string_passes(struct schema_run *run, struct frame *f,
+                          const struct step *step, struct scalar *s)
+{
+    uint64_t failed = 0;
+
+    if (step->has_values) {
+        const struct step_value *v =
+            (const struct step_value *)scalar_find(&step->values, s);
+
+        failed = v ? v->failed : step->others_failed;
+        if (failed & step->must_pass)
+            return false;
+    }
+    return (!failed && !step->has_more_ops) ||
+           ops_pass(run, f, step->ops[STEP_STRING], step->op_count[STEP_STRING],
+                    failed, s);
+}
+
+INLINE bool number_passes(struct schema_run *run, struct frame *f,
+                          const struct step *step, struct scalar *s)
+{
+    if (step->op_count[STEP_NUMBER] == 0)
+        return true;
+    scalar_type_number(s);
+    return ops_pass(run, f, step->ops[STEP_NUMBER], step->op_count[STEP_NUMBER],
+                    0, s);
 }
 
 INLINE bool type_passes(unsigned types, struct scalar *s)
@@ -161,7 +193,6 @@ INLINE bool scalar_is_well(struct schema_run *run, struct frame *f,
 {
     const struct step *step = f->step;
     const struct stage *stage = f->stage;
-    int k = s->type == JSON_STRING ? STEP_STRING : STEP_NUMBER;
 
     if (step->choice) {
         step = step_chosen(f, &stage, s);
@@ -169,8 +200,8 @@ INLINE bool scalar_is_well(struct schema_run *run, struct frame *f,
             return false;
     }
     if (!type_passes(step->types, s) ||
-        (s->type >= JSON_NUMBER && step->op_count[k] > 0 &&
-         !ops_pass(run, f, step->ops[k], step->op_count[k], s)))
+        (s->type == JSON_STRING && !string_passes(run, f, step, s)) ||
+        (s->type == JSON_NUMBER && !number_passes(run, f, step, s)))
         return false;
     f->stage = stage;
     f->step = step;
@@ -464,7 +495,7 @@ static bool inst_passes(struct verdicts *v, uint32_t at)
     return passed;
 }
 
-static bool units_pass(const struct frame *f)
+static bool units_work_out(const struct frame *f)
 {
     const struct stage *s = f->stage;
     struct verdicts v = {.f = f, .insts = s->insts};
@@ -473,6 +504,21 @@ static bool units_pass(const struct frame *f)
     for (i = 0; i < s->unit_count; i++)
         if (!inst_passes(&v, s->units[i]))
             return false;
+    return true;
+}
+
+/* Most bodies end their objects in few ways: those that passed are known. */
+static bool units_pass(struct schema_run *run, const struct frame *f)
+{
+    const struct stage *s = f->stage;
+    struct ending *e = &run->endings[(uintptr_t)s / sizeof(*s) % ENDINGS_KEPT];
+
+    if (e->stage == s && e->seen == f->seen && e->failed == f->failed)
+        return true;
+    if (!units_work_out(f))
+        return false;
+    if (!s->units_count)
+        *e = (struct ending){s, f->seen, f->failed};
     return true;
 }
 
@@ -547,7 +593,7 @@ static ASIDE bool end_any(struct schema_run *run, struct frame *f)
     const struct stage *s = f->stage;
 
     if (!s || (s->required & ~f->seen) || f->count < s->min || s->ends_awake ||
-        (s->unit_count > 0 && !units_pass(f)) || !hooks_pass(f))
+        (s->unit_count > 0 && !units_pass(run, f)) || !hooks_pass(f))
         return machine_end(run, f);
     hooks_end(run, f);
     if (f->tap)

@@ -125,9 +125,14 @@ static void spares_init(void)
 
 static struct schema_run *memory_take(void)
 {
+    struct schema_run *run;
+
     if (spare_count > 0)
         return spares[--spare_count];
-    return malloc(sizeof(struct schema_run));
+    run = malloc(sizeof(*run));
+    if (run)
+        run->endings_of = 0;
+    return run;
 }
 
 static void memory_give(struct schema_run *run)
@@ -163,6 +168,9 @@ struct schema_run *schema_run_new(const struct schema_plan *plan,
         return NULL;
     memset(run, 0, offsetof(struct schema_run, yajl_failed));
     MAGIC_SET(run, RUN_MAGIC);
+    if (run->endings_of != plan->set_serial)
+        memset(run->endings, 0, sizeof(run->endings));
+    run->endings_of = plan->set_serial;
     run->plan = plan;
     run->limits = *limits;
     run->memory = sizeof(*run);

@@ -187,6 +187,8 @@ static bool make_end(struct schema_set *set, struct stage *s)
     for (i = 0; i < s->hook_count; i++)
         s->ends_with_work |= s->hooks[i].kind != HOOK_LIST;
     s->ends_with_work |= s->ends_awake || s->unit_count > 0;
+    for (i = 0; s->unit_count > 0 && i < l->inst_count; i++)
+        s->units_count |= is_at_work(&s->insts[i]) && ends[i].min > 0;
     return true;
 }
 
@@ -520,8 +522,8 @@ static void draft_duties(struct draft *d, const struct child *child)
 }
 
 /* Those that must pass come first: when one does not, nothing was noted. */
-static const struct op *ops_sorted(struct schema_set *set, const struct op *ops,
-                                   uint32_t count)
+static struct op *ops_sorted(struct schema_set *set, const struct op *ops,
+                             uint32_t count)
 {
     struct op *sorted = stage_alloc(set, count * sizeof(*sorted));
     uint32_t i, n = 0;
@@ -535,14 +537,88 @@ static const struct op *ops_sorted(struct schema_set *set, const struct op *ops,
     return sorted;
 }
 
+static const struct node_values *values_of(const struct op *op)
+{
+    switch (op->kind) {
+    case OP_ENUM:
+        return op->node->enumerated;
+    case OP_CONST:
+        return op->node->constant;
+    case OP_NOT:
+        return op->node->excluded;
+    default:
+        return NULL;
+    }
+}
+
+/* The ops that a string fails, by what it is; absent: any other string. */
+static uint64_t ops_failed(const struct step *step, struct text t)
+{
+    uint64_t failed = 0;
+    uint32_t i;
+
+    for (i = 0; i < step->op_count[STEP_STRING]; i++) {
+        const struct op *op = &step->ops[STEP_STRING][i];
+        const struct node_values *v = values_of(op);
+        bool is_there =
+            v && !text_is_absent(t) && name_table_find_text(&v->strings, t);
+
+        if (v && is_there == (op->kind == OP_NOT))
+            failed |= bit(i);
+    }
+    return failed;
+}
+
+static bool step_value_add(struct schema_set *set, struct step *step,
+                           struct text t)
+{
+    struct step_value *v;
+
+    if (name_table_find_text(&step->values, t))
+        return true;
+    v = stage_alloc(set, sizeof(*v));
+    if (!v)
+        return false;
+    v->failed = ops_failed(step, t);
+    return name_table_add(&step->values, &set->arena, &v->name, t);
+}
+
+/* All that is asked about which string it is becomes one look-up. */
+static bool step_values(struct schema_set *set, struct step *step)
+{
+    uint32_t i, k;
+
+    for (i = 0; i < step->op_count[STEP_STRING]; i++) {
+        const struct op *op = &step->ops[STEP_STRING][i];
+        const struct node_values *v = values_of(op);
+
+        if (!v) {
+            step->has_more_ops = true;
+            continue;
+        }
+        step->has_values = true;
+        for (k = 0; v->strings.mask && k <= v->strings.mask; k++)
+            if (v->strings.slots[k].name &&
+                !step_value_add(set, step, v->strings.slots[k].name->text))
+                return false;
+    }
+    step->others_failed = ops_failed(step, (struct text){0});
+    for (i = 0; i < step->op_count[STEP_STRING]; i++)
+        if (step->ops[STEP_STRING][i].must_pass)
+            step->must_pass |= bit(i);
+    return true;
+}
+
 static bool draft_finish(struct schema_set *set, struct draft *d)
 {
     struct step *step = d->step;
     int k;
 
     for (k = 0; k < STEP_TYPES; k++) {
-        if (d->op_count[k] > UINT8_MAX)
+        if (d->op_count[k] > STEP_OPS_MAX) {
+            d->op_count[k] = 0;
             step->types = 0;
+        }
         step->ops[k] = ops_sorted(set, d->ops[k], d->op_count[k]);
         step->op_count[k] = (uint8_t)d->op_count[k];
         if (!step->ops[k])
@@ -552,7 +628,7 @@ static bool draft_finish(struct schema_set *set, struct draft *d)
         step->types = 0;
     step->looks = d->looks;
     step->look_count = (uint8_t)d->look_count;
-    return d->c.status == STATUS_OK;
+    return d->c.status == STATUS_OK && step_values(set, step);
 }
 
 /* ---- a child that is an array or object ---- */

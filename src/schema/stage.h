@@ -77,16 +77,30 @@ struct choice {
     const struct stage *const *to; /* by branch; entries may be NULL */
 };
 
+/* A string that some op mentions, and the ops that it fails, as bits. */
+struct step_value {
+    struct name name; /* first: what the table finds */
+    uint64_t failed;
+};
+
+/* Sets of ops are words of bits. */
+#define STEP_OPS_MAX 64
+
 enum step_type { STEP_STRING, STEP_NUMBER, STEP_TYPES };
 
 struct step {
     const struct child *child; /* the same for the machine */
     const struct tap_node *tap;
     uint32_t tap_bits;
-    const struct choice *choice;   /* what to do first, or NULL */
-    const struct stage *begins[2]; /* of an array, an object, or NULL */
-    const struct op *ops[STEP_TYPES];
+    const struct choice *choice;      /* what to do first, or NULL */
+    const struct stage *begins[2];    /* of an array, an object, or NULL */
+    const struct op *ops[STEP_TYPES]; /* those that must pass first */
     const struct look *looks;
+    struct name_table values; /* of struct step_value */
+    uint64_t others_failed;   /* by all other strings */
+    uint64_t must_pass;       /* of strings' ops, as bits */
+    bool has_values;          /* some op asks which string it is, */
+    bool has_more_ops;        /* and some something else */
     uint8_t op_count[STEP_TYPES];
     uint8_t look_count;
     uint8_t types; /* NODE_TYPE of scalars that may pass; a number that is an
@@ -145,6 +159,7 @@ struct stage {
     uint32_t unit_count;
     bool ends_awake;     /* it takes the machine */
     bool ends_with_work; /* that, units, or hooks */
+    bool units_count;    /* units ask how many children there were */
     /* What is more than an inst; each has a slot, in this order. */
     const struct hook *hooks;
     uint32_t hook_count;

@@ -489,7 +489,8 @@ static bool accepts(struct accepts *a, uint32_t at)
     if (node->kind == NODE_FALSE || a->run->status != STATUS_OK)
         return false;
     a->asker->failed = a->asker->is_dead = false;
-    check_scalar(a->run, node, a->asker, a->scalar, a->run->depth);
+    if (node->has_checks || !(node->types & a->scalar->bits))
+        check_scalar(a->run, node, a->asker, a->scalar, a->run->depth);
     passed = !a->asker->failed && (!node->combo || accepts_combo(a, at));
     a->known |= bit;
     a->passed |= passed ? bit : 0;
