@@ -193,7 +193,8 @@ static uint32_t overlaps_find(struct range *list, uint32_t count,
             (!furthest_exclusive || r->end > furthest_exclusive->end))
             furthest_exclusive = r;
     }
-    qsort(found, n, sizeof(*found), place_order);
+    if (n > 1)
+        qsort(found, n, sizeof(*found), place_order);
     return n;
 }
 

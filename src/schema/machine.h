@@ -209,7 +209,7 @@ struct ending {
 #define ENDINGS_KEPT 16
 
 #define PATH_SIZE (2 * POINTER_MAX + 16)
-#define YAJL_HEAP 1024
+#define YAJL_HEAP 4096
 #define FIRST_HEAP 2048
 #define FIRST_FRAMES 12
 #define FIRST_DUTIES 16

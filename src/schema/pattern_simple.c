@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "schema/utf8.h"
+
 /* What is left of the source. */
 struct source {
     const char *at, *end;
@@ -226,17 +228,21 @@ bool pattern_simple_parse(struct text source, struct pattern_simple *out)
 
 /* ---- the loops ---- */
 
+static bool class_has(const struct pattern_simple *p, uint8_t c)
+{
+    return c < 0x80 ? p->ascii[c / 64] >> (c % 64) & 1 : p->has_others;
+}
+
 static bool match_class(const struct pattern_simple *p, struct text t)
 {
-    uint64_t count = 0;
+    uint64_t count;
 
-    for (size_t i = 0; i < t.len; i++) {
-        uint8_t c = (uint8_t)t.data[i];
-
-        if (c < 0x80 ? !(p->ascii[c / 64] >> (c % 64) & 1) : !p->has_others)
+    for (size_t i = 0; i < t.len; i++)
+        if (!class_has(p, (uint8_t)t.data[i]))
             return false;
-        count += (c & 0xC0) != 0x80;
-    }
+    if (p->min == 0 && p->max == UINT64_MAX)
+        return true;
+    count = utf8_characters(t.data, t.len);
     return count >= p->min && count <= p->max;
 }
 

@@ -314,30 +314,27 @@ INLINE bool event_key(struct schema_run *run, const char *p, size_t len)
 
 /* ---- an array or object begins ---- */
 
-static bool hooks_begin(struct schema_run *run, struct frame *f)
+static ASIDE bool hooks_begin(struct schema_run *run, struct frame *f)
 {
-    const struct stage *s = f->stage;
-    uint32_t i;
+    const struct hook *h = f->stage->hooks;
+    uint32_t i, count = f->stage->hook_count;
+    struct extra **slots = stack_alloc(run, count * sizeof(struct extra *));
 
-    if (s->hook_count == 0)
-        return true;
-    f->slots = stack_alloc(run, s->hook_count * sizeof(struct extra *));
-    for (i = 0; f->slots && i < s->hook_count; i++) {
-        const struct hook *h = &s->hooks[i];
-
-        if (h->kind <= HOOK_DECORATIONS) {
-            f->slots[i] = extra_new(run, f, h->kind == HOOK_PARTS);
-            if (!f->slots[i])
+    f->slots = slots;
+    for (i = 0; slots && i < count; i++) {
+        if (h[i].kind <= HOOK_DECORATIONS) {
+            slots[i] = extra_new(run, f, h[i].kind == HOOK_PARTS);
+            if (!slots[i])
                 return false;
             continue;
         }
-        f->slots[i] = f[-1].slots[h->from];
-        if (h->kind == HOOK_PART)
-            part_begin(f->slots[i]);
-        else if (h->kind == HOOK_DECORATION)
-            decoration_begin(f->slots[i]);
+        slots[i] = f[-1].slots[h[i].from];
+        if (h[i].kind == HOOK_PART)
+            part_begin(slots[i]);
+        else if (h[i].kind == HOOK_DECORATION)
+            decoration_begin(slots[i]);
     }
-    return f->slots != NULL;
+    return slots != NULL;
 }
 
 /* The place for a frame is there, and that for its insts. */
@@ -377,9 +374,10 @@ INLINE struct frame *frame_push(struct schema_run *run,
     return f;
 }
 
-static ASIDE bool begin_any(struct schema_run *run, struct frame *below,
-                            bool is_object)
+/* Not quick, or there is no place yet. */
+static ASIDE bool begin_any(struct schema_run *run, bool is_object)
 {
+    struct frame *below = run->top, *f;
     const struct stage *s =
         below->stage ? below->step->begins[is_object] : NULL;
     const struct child *child;
@@ -394,10 +392,10 @@ static ASIDE bool begin_any(struct schema_run *run, struct frame *below,
         return false;
     stack_reset(run, mark);
     run->top = &run->frames[run->depth];
-    return hooks_begin(run, frame_push(run, child, s, is_object));
+    f = frame_push(run, child, s, is_object);
+    return s->hook_count == 0 || hooks_begin(run, f);
 }
 
-/* The same for the most usual beginning, with no call on the way. */
 INLINE bool event_begin(struct schema_run *run, bool is_object)
 {
     struct frame *f = run->top;
@@ -406,11 +404,11 @@ INLINE bool event_begin(struct schema_run *run, bool is_object)
     if (!f->is_object)
         item_next(run, f);
     s = f->stage ? f->step->begins[is_object] : NULL;
-    if (!s || s->hook_count > 0 || run->tap != f->step->tap ||
-        run->depth + 2 > run->frames_size || !stack_fits(run, s->insts_bytes))
-        return begin_any(run, f, is_object);
-    frame_push(run, f->step->child, s, is_object);
-    return true;
+    if (!s || run->tap != f->step->tap || run->depth + 2 > run->frames_size ||
+        !stack_fits(run, s->insts_bytes))
+        return begin_any(run, is_object);
+    f = frame_push(run, f->step->child, s, is_object);
+    return s->hook_count == 0 || hooks_begin(run, f);
 }
 
 /* ---- an array or object ends ---- */
@@ -566,23 +564,23 @@ static void hook_end(struct schema_run *run, const struct frame *f,
     }
 }
 
-static bool hooks_pass(const struct frame *f)
+static bool hooks_pass(const struct frame *f, const struct hook *h,
+                       uint32_t count)
 {
-    const struct hook *h = f->stage->hooks;
     uint32_t i;
 
-    for (i = 0; i < f->stage->hook_count; i++)
+    for (i = 0; i < count; i++)
         if (h[i].is_live && !hook_passes(f, &h[i], f->slots[i]))
             return false;
     return true;
 }
 
-static void hooks_end(struct schema_run *run, const struct frame *f)
+static void hooks_end(struct schema_run *run, const struct frame *f,
+                      const struct hook *h, uint32_t count)
 {
-    const struct hook *h = f->stage->hooks;
     uint32_t i;
 
-    for (i = 0; i < f->stage->hook_count; i++)
+    for (i = 0; i < count; i++)
         if (h[i].is_live)
             hook_end(run, f, &h[i], f->slots[i]);
 }
@@ -593,9 +591,10 @@ static ASIDE bool end_any(struct schema_run *run, struct frame *f)
     const struct stage *s = f->stage;
 
     if (!s || (s->required & ~f->seen) || f->count < s->min || s->ends_awake ||
-        (s->unit_count > 0 && !units_pass(run, f)) || !hooks_pass(f))
+        (s->unit_count > 0 && !units_pass(run, f)) ||
+        !hooks_pass(f, s->hooks, s->hook_count))
         return machine_end(run, f);
-    hooks_end(run, f);
+    hooks_end(run, f, s->hooks, s->hook_count);
     if (f->tap)
         machine_end_tap(run, f);
     frame_pop(run, f);
