@@ -248,7 +248,7 @@ static void types_begin(struct schema_run *run, struct frame *f, uint32_t depth)
 
 /* Copied: that is done by vectors, while to clear a struct of this size
  * compilers choose an instruction that takes longer to start. */
-static const struct frame blank;
+const struct frame frame_blank;
 
 void frame_begin(struct schema_run *run, bool is_object)
 {
@@ -261,7 +261,7 @@ void frame_begin(struct schema_run *run, bool is_object)
                      sizeof(*run->frames)))
         return;
     f = &run->frames[depth + 1];
-    *f = blank;
+    *f = frame_blank;
     f->is_object = is_object;
     f->is_awake = true;
     f->mark = stack_mark(run);

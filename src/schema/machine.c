@@ -262,7 +262,7 @@ void machine_start(struct schema_run *run)
 {
     struct frame *base = run->frames;
 
-    memset(base, 0, sizeof(*base));
+    *base = frame_blank;
     base->layout = run->plan->base;
     base->stage = run->plan->stage;
     base->insts = run->root_askers;

@@ -243,7 +243,6 @@ struct schema_run {
      * with its lists below. */
     const struct child *child;
     const struct tap_node *tap;
-    struct child collected;
     struct duty *duties;
     struct select *selects;
     uint32_t duties_size, selects_size;
@@ -261,12 +260,9 @@ struct schema_run {
     uint64_t broken;
     uint32_t holds; /* alive; 0 on the usual way */
     struct hold *spare_hold;
-    uint8_t kept_by_use[SCHEMA_USES_MAX];
 
     /* Taps. */
     uint32_t taps_open, taps_failed, taps_seen;
-    struct text tap_texts[SCHEMA_TAPS_MAX];
-    uint64_t tap_counts[SCHEMA_TAPS_MAX];
 
     struct buffer capture; /* see capture.c */
     uint32_t captured;     /* open frames that are captured */
@@ -277,6 +273,11 @@ struct schema_run {
 
     /* Not zeroed from here on. Where to go when yajl cannot have memory: */
     jmp_buf yajl_failed;
+    struct child collected;
+    /* As far as the plan has uses and taps: */
+    uint8_t kept_by_use[SCHEMA_USES_MAX];
+    struct text tap_texts[SCHEMA_TAPS_MAX];
+    uint64_t tap_counts[SCHEMA_TAPS_MAX];
     /* Where the lists above begin: */
     struct frame first_frames[FIRST_FRAMES];
     struct duty first_duties[FIRST_DUTIES];
@@ -499,6 +500,7 @@ bool node_passes_scalar(struct schema_run *run, const struct node *node,
 
 /* ---- frame.c ---- */
 
+extern const struct frame frame_blank;
 void frame_begin(struct schema_run *run, bool is_object);
 /* The top frame's insts find what they find at its end. */
 void frame_end(struct schema_run *run, struct frame *f);
@@ -536,6 +538,11 @@ extern const yajl_callbacks quick_callbacks;
 bool quick_scalar(struct schema_run *run, struct scalar *s);
 bool quick_begin_array(struct schema_run *run);
 bool quick_end_array(struct schema_run *run);
+
+/* ---- verdict.c ---- */
+
+/* All units that the frame's stage lists. */
+bool verdict_units(struct schema_run *run, const struct frame *f);
 
 /* ---- wake.c: frames with a stage ---- */
 

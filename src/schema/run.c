@@ -163,6 +163,7 @@ struct schema_run *schema_run_new(const struct schema_plan *plan,
         .max_token_bytes = limits->max_token_bytes,
         .max_number_bytes = limits->max_number_bytes,
     };
+    size_t i;
 
     if (!run)
         return NULL;
@@ -174,6 +175,9 @@ struct schema_run *schema_run_new(const struct schema_plan *plan,
     run->plan = plan;
     run->limits = *limits;
     run->memory = sizeof(*run);
+    memset(run->kept_by_use, 0, plan->use_count);
+    for (i = 0; i < plan->tap_count; i++)
+        run->tap_texts[i] = (struct text){0};
     run->frames = run->first_frames;
     run->frames_size = FIRST_FRAMES;
     run->duties = run->first_duties;

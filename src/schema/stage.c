@@ -42,7 +42,7 @@ struct stages {
     bool has_no_memory;
 };
 
-static void *stage_alloc(struct schema_set *set, size_t bytes)
+void *stage_alloc(struct schema_set *set, size_t bytes)
 {
     void *p = arena_alloc(&set->arena, bytes);
 
@@ -54,11 +54,6 @@ static void *stage_alloc(struct schema_set *set, size_t bytes)
 static uint64_t bit(uint32_t i)
 {
     return (uint64_t)1 << i;
-}
-
-static bool is_at_work(const struct inst *inst)
-{
-    return inst->is_live;
 }
 
 /* ---- members ---- */
@@ -161,7 +156,7 @@ static bool make_end(struct schema_set *set, struct stage *s)
     for (i = 0; i < l->inst_count; i++) {
         const struct node *n = s->insts[i].node;
 
-        if (!is_at_work(&s->insts[i]))
+        if (!s->insts[i].is_live)
             continue;
         if (s->is_object && n->object && n->object->required)
             ends[i].required = members_of(l, i, n->object->required);
@@ -177,7 +172,7 @@ static bool make_end(struct schema_set *set, struct stage *s)
     for (i = 0; i < l->unit_count; i++) {
         const struct inst *root = &s->insts[l->units[i].at];
 
-        if (!is_at_work(root))
+        if (!root->is_live)
             continue;
         if (root->uses && is_conjunction(s, root, JOIN_DEPTH))
             join(s, root);
@@ -188,7 +183,7 @@ static bool make_end(struct schema_set *set, struct stage *s)
         s->ends_with_work |= s->hooks[i].kind != HOOK_LIST;
     s->ends_with_work |= s->ends_awake || s->unit_count > 0;
     for (i = 0; s->unit_count > 0 && i < l->inst_count; i++)
-        s->units_count |= is_at_work(&s->insts[i]) && ends[i].min > 0;
+        s->units_count |= s->insts[i].is_live && ends[i].min > 0;
     return true;
 }
 
@@ -209,7 +204,7 @@ static bool stage_is_quick(const struct stage *s)
     for (i = 0; i < l->inst_count; i++) {
         const struct node *n = s->insts[i].node;
 
-        if (!is_at_work(&s->insts[i]))
+        if (!s->insts[i].is_live)
             continue;
         if (n->kind == NODE_FALSE || !(n->types & type) || n->enumerated ||
             n->constant)
@@ -267,7 +262,7 @@ static bool make_hooks(struct schema_set *set, struct stage *s,
 
         while (unit + 1 < l->unit_count && l->units[unit + 1].at <= i)
             unit++;
-        if (!is_at_work(&s->insts[i]))
+        if (!s->insts[i].is_live)
             continue;
         *h = (struct hook){.inst = i, .is_live = true, .node = n};
         if (n->kind != NODE_PLAIN) {
@@ -299,7 +294,7 @@ static bool copy_hooks(struct schema_set *set, const struct stage *from,
 
     for (i = 0; hooks && i < from->hook_count; i++) {
         hooks[i] = from->hooks[i];
-        hooks[i].is_live = is_at_work(&s->insts[hooks[i].inst]);
+        hooks[i].is_live = s->insts[hooks[i].inst].is_live;
     }
     s->hooks = hooks;
     s->hook_count = from->hook_count;
@@ -389,99 +384,7 @@ static const struct stage *stage_for(struct schema_set *set,
     return &e->stage;
 }
 
-/* ---- a child's scalars ---- */
-
-/* One step under construction. */
-struct draft {
-    struct compiler c; /* for compile_grow() */
-    const struct stage *stage;
-    struct step *step;
-    struct op *ops[STEP_TYPES];
-    struct look *looks;
-    uint32_t ops_size[STEP_TYPES], op_count[STEP_TYPES];
-    uint32_t looks_size, look_count;
-};
-
-static uint8_t types_of(const struct node *n)
-{
-    return (uint8_t)(n->types |
-                     (n->types & NODE_TYPE(JSON_NUMBER) ? NODE_INTEGER : 0));
-}
-
-/* What an op says can be told later, when it is known to count. */
-static bool can_tell_later(enum op_kind kind)
-{
-    return kind == OP_ENUM || kind == OP_CONST || kind == OP_NOT;
-}
-
-static void draft_op(struct draft *d, enum step_type type, enum op_kind kind,
-                     const struct node *node, uint32_t asker)
-{
-    const struct inst *inst = &d->stage->insts[asker];
-    struct op op = {.kind = kind, .askers = bit(asker), .node = node};
-    uint32_t i;
-
-    if (!inst->uses && (inst->mode & MODE_HELD) && can_tell_later(kind))
-        op.held = op.askers;
-    else
-        op.must_pass = inst->uses || (inst->mode & MODE_HELD);
-    for (i = 0; i < d->op_count[type]; i++) {
-        struct op *same = &d->ops[type][i];
-
-        if (same->kind != kind || same->node != node)
-            continue;
-        same->must_pass |= op.must_pass;
-        same->askers |= op.askers;
-        same->held |= op.held;
-        return;
-    }
-    if (compile_grow(&d->c, &d->ops[type], &d->ops_size[type],
-                     d->op_count[type] + 1, sizeof(op)))
-        d->ops[type][d->op_count[type]++] = op;
-}
-
-static void draft_strings(struct draft *d, const struct node *n, uint32_t asker)
-{
-    const struct node_string *s = n->string;
-
-    if (n->enumerated)
-        draft_op(d, STEP_STRING, OP_ENUM, n, asker);
-    if (n->constant)
-        draft_op(d, STEP_STRING, OP_CONST, n, asker);
-    if (n->excluded)
-        draft_op(d, STEP_STRING, OP_NOT, n, asker);
-    if (s && (s->min > 0 || s->max != UINT64_MAX))
-        draft_op(d, STEP_STRING, OP_LENGTH, n, asker);
-    if (s && s->pattern)
-        draft_op(d, STEP_STRING, OP_PATTERN, n, asker);
-    if (s && s->format)
-        draft_op(d, STEP_STRING, OP_FORMAT, n, asker);
-}
-
-static void draft_simple(struct draft *d, const struct node *n, uint32_t asker)
-{
-    bool has_values = n->enumerated || n->constant || n->excluded;
-
-    d->step->types &= types_of(n);
-    draft_strings(d, n, asker);
-    if (has_values || n->number)
-        draft_op(d, STEP_NUMBER, OP_NODE, n, asker);
-    if (has_values) /* few of them: not worth a list */
-        d->step->types &=
-            (uint8_t) ~(NODE_TYPE(JSON_NULL) | NODE_TYPE(JSON_BOOL));
-}
-
-static void draft_closure(struct draft *d, const struct node *n, uint32_t asker)
-{
-    d->step->types &=
-        NODE_TYPE(JSON_STRING) | NODE_TYPE(JSON_NUMBER) | NODE_INTEGER;
-    if (n->closure->count > UNIT_ACCEPTS_MAX)
-        d->step->types = 0;
-    draft_op(d, STEP_STRING, OP_CLOSURE, n, asker);
-    draft_op(d, STEP_NUMBER, OP_CLOSURE, n, asker);
-}
-
-static uint32_t slot_of(const struct stage *s, uint32_t inst)
+uint32_t stage_slot(const struct stage *s, uint32_t inst)
 {
     uint32_t i;
 
@@ -490,145 +393,6 @@ static uint32_t slot_of(const struct stage *s, uint32_t inst)
             return i;
     CHECK(!"a probe's asker has a slot");
     return 0;
-}
-
-static void draft_look(struct draft *d, const struct node *n, uint32_t asker)
-{
-    struct look g = {n, slot_of(d->stage, asker)};
-
-    if (compile_grow(&d->c, &d->looks, &d->looks_size, d->look_count + 1,
-                     sizeof(g)))
-        d->looks[d->look_count++] = g;
-}
-
-static void draft_duties(struct draft *d, const struct child *child)
-{
-    uint32_t i;
-
-    for (i = 0; i < child->duty_count; i++) {
-        const struct duty *duty = &child->duties[i];
-
-        if (!is_at_work(&d->stage->insts[duty->asker]))
-            continue;
-        if (duty->node->kind == NODE_FALSE)
-            d->step->types = 0;
-        else if (duty->node->kind != NODE_PLAIN)
-            draft_look(d, duty->node, duty->asker);
-        else if (duty->node->is_simple)
-            draft_simple(d, duty->node, duty->asker);
-        else
-            draft_closure(d, duty->node, duty->asker);
-    }
-}
-
-/* Those that must pass come first: when one does not, nothing was noted. */
-static struct op *ops_sorted(struct schema_set *set, const struct op *ops,
-                             uint32_t count)
-{
-    struct op *sorted = stage_alloc(set, count * sizeof(*sorted));
-    uint32_t i, n = 0;
-
-    for (i = 0; sorted && i < count; i++)
-        if (ops[i].must_pass)
-            sorted[n++] = ops[i];
-    for (i = 0; sorted && i < count; i++)
-        if (!ops[i].must_pass)
-            sorted[n++] = ops[i];
-    return sorted;
-}
-
-static const struct node_values *values_of(const struct op *op)
-{
-    switch (op->kind) {
-    case OP_ENUM:
-        return op->node->enumerated;
-    case OP_CONST:
-        return op->node->constant;
-    case OP_NOT:
-        return op->node->excluded;
-    default:
-        return NULL;
-    }
-}
-
-/* The ops that a string fails, by what it is; absent: any other string. */
-static uint64_t ops_failed(const struct step *step, struct text t)
-{
-    uint64_t failed = 0;
-    uint32_t i;
-
-    for (i = 0; i < step->op_count[STEP_STRING]; i++) {
-        const struct op *op = &step->ops[STEP_STRING][i];
-        const struct node_values *v = values_of(op);
-        bool is_there =
-            v && !text_is_absent(t) && name_table_find_text(&v->strings, t);
-
-        if (v && is_there == (op->kind == OP_NOT))
-            failed |= bit(i);
-    }
-    return failed;
-}
-
-static bool step_value_add(struct schema_set *set, struct step *step,
-                           struct text t)
-{
-    struct step_value *v;
-
-    if (name_table_find_text(&step->values, t))
-        return true;
-    v = stage_alloc(set, sizeof(*v));
-    if (!v)
-        return false;
-    v->failed = ops_failed(step, t);
-    return name_table_add(&step->values, &set->arena, &v->name, t);
-}
-
-/* All that is asked about which string it is becomes one look-up. */
-static bool step_values(struct schema_set *set, struct step *step)
-{
-    uint32_t i, k;
-
-    for (i = 0; i < step->op_count[STEP_STRING]; i++) {
-        const struct op *op = &step->ops[STEP_STRING][i];
-        const struct node_values *v = values_of(op);
-
-        if (!v) {
-            step->has_more_ops = true;
-            continue;
-        }
-        step->has_values = true;
-        for (k = 0; v->strings.mask && k <= v->strings.mask; k++)
-            if (v->strings.slots[k].name &&
-                !step_value_add(set, step, v->strings.slots[k].name->text))
-                return false;
-    }
-    step->others_failed = ops_failed(step, (struct text){0});
-    for (i = 0; i < step->op_count[STEP_STRING]; i++)
-        if (step->ops[STEP_STRING][i].must_pass)
-            step->must_pass |= bit(i);
-    return true;
-}
-
-static bool draft_finish(struct schema_set *set, struct draft *d)
-{
-    struct step *step = d->step;
-    int k;
-
-    for (k = 0; k < STEP_TYPES; k++) {
-        if (d->op_count[k] > STEP_OPS_MAX) {
-            d->op_count[k] = 0;
-            step->types = 0;
-        }
-        step->ops[k] = ops_sorted(set, d->ops[k], d->op_count[k]);
-        step->op_count[k] = (uint8_t)d->op_count[k];
-        if (!step->ops[k])
-            return false;
-    }
-    if (d->look_count > UINT8_MAX)
-        step->types = 0;
-    step->looks = d->looks;
-    step->look_count = (uint8_t)d->look_count;
-    return d->c.status == STATUS_OK && step_values(set, step);
 }
 
 /* ---- a child that is an array or object ---- */
@@ -648,7 +412,7 @@ static bool allows_containers(const struct stage *s, const struct child *child)
 
     for (i = 0; child->has_false && i < child->duty_count; i++)
         if (child->duties[i].node->kind == NODE_FALSE &&
-            is_at_work(&s->insts[child->duties[i].asker]))
+            s->insts[child->duties[i].asker].is_live)
             return false;
     return child->layout != NULL;
 }
@@ -671,7 +435,7 @@ static bool step_begins(struct schema_set *set, const struct stage *s,
         const struct inst *asker = &s->insts[link->asker];
         struct ask *ask;
 
-        if (!is_at_work(asker))
+        if (!asker->is_live)
             continue;
         ask = &asks[unit_at(l, link->root)];
         ask->is_live = true;
@@ -679,7 +443,7 @@ static bool step_begins(struct schema_set *set, const struct stage *s,
         ask->mode |= asker->mode;
         if (l->units[unit_at(l, link->root)].closure->entries[0].node->kind !=
             NODE_PLAIN)
-            ask->slot = slot_of(s, link->asker);
+            ask->slot = stage_slot(s, link->asker);
     }
     for (k = 0; k < 2; k++)
         step->begins[k] = stage_for(set, l, k == 1, step->tap, asks);
@@ -735,7 +499,7 @@ static bool step_choice(struct schema_set *set, const struct stage *s,
     for (i = 0; i < child->select_count; i++) {
         const struct inst *inst = &s->insts[child->selects[i].inst];
 
-        if (is_at_work(inst) &&
+        if (inst->is_live &&
             inst->decided[child->selects[i].group] == NO_BRANCH &&
             inst->selected[child->selects[i].group] == NOT_SEEN)
             break;
@@ -766,20 +530,14 @@ static bool step_fill(struct schema_set *set, const struct stage *s,
                       const struct child *child, const struct tap_node *tap,
                       struct step *step)
 {
-    struct draft d = {.c = {.set = set}, .stage = s, .step = step};
-
     step->child = child;
     step->tap = tap;
     step->tap_bits = tap ? tap_bits(tap) : 0;
-    step->types = NODE_TYPE(JSON_NULL) | NODE_TYPE(JSON_BOOL) |
-                  NODE_TYPE(JSON_NUMBER) | NODE_TYPE(JSON_STRING) |
-                  NODE_INTEGER;
     if (!step_choice(set, s, step))
         return false;
     if (step->choice)
         return true; /* the stage that comes next has the rest */
-    draft_duties(&d, child);
-    return draft_finish(set, &d) && step_begins(set, s, step);
+    return step_scalars(set, s, step) && step_begins(set, s, step);
 }
 
 static const struct tap_node *tap_of(const struct stage *s,
@@ -846,7 +604,7 @@ static void max_find(struct stage *s)
         const struct node *n = s->insts[i].node;
         uint64_t max = UINT64_MAX;
 
-        if (!is_at_work(&s->insts[i]))
+        if (!s->insts[i].is_live)
             continue;
         if (s->is_object && n->object)
             max = n->object->max;

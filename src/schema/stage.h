@@ -174,4 +174,14 @@ const struct stage *stage_for_base(struct schema_set *set,
 /* Make all that the stages up to now lead to; false when out of memory. */
 bool stages_fill(struct schema_set *set);
 
+/* ---- between stage.c and step.c ---- */
+
+/* From the set's arena; a failure is remembered. */
+void *stage_alloc(struct schema_set *set, size_t bytes);
+/* That of an inst which is a hook. */
+uint32_t stage_slot(const struct stage *s, uint32_t inst);
+/* What scalars have to pass; step->child is there. */
+bool step_scalars(struct schema_set *set, const struct stage *s,
+                  struct step *step);
+
 #endif
