@@ -146,7 +146,7 @@ static bool values_have(const struct node_values *v, struct scalar *s)
 
 /* ---- strings ---- */
 
-static int64_t code_points(struct scalar *s)
+int64_t scalar_points(struct scalar *s)
 {
     if (s->points < 0)
         s->points = (int64_t)utf8_characters(s->text.data, s->text.len);
@@ -155,22 +155,23 @@ static int64_t code_points(struct scalar *s)
 
 bool check_length_passes(const struct node_string *c, struct scalar *s)
 {
-    return (s->text.len >= c->min * 4 || (uint64_t)code_points(s) >= c->min) &&
-           (s->text.len <= c->max || (uint64_t)code_points(s) <= c->max);
+    return (s->text.len >= c->min * 4 ||
+            (uint64_t)scalar_points(s) >= c->min) &&
+           (s->text.len <= c->max || (uint64_t)scalar_points(s) <= c->max);
 }
 
 static void check_length(struct schema_run *run, const struct node_string *c,
                          struct inst *to, struct scalar *s, uint32_t depth)
 {
     /* A character has 1 to 4 bytes, so most texts need no counting. */
-    if (s->text.len < c->min * 4 && (uint64_t)code_points(s) < c->min)
+    if (s->text.len < c->min * 4 && (uint64_t)scalar_points(s) < c->min)
         violate(run, to, depth, "minLength",
                 "has %" PRId64 " character%s, fewer than %" PRIu64,
-                code_points(s), code_points(s) == 1 ? "" : "s", c->min);
-    if (s->text.len > c->max && (uint64_t)code_points(s) > c->max)
+                scalar_points(s), scalar_points(s) == 1 ? "" : "s", c->min);
+    if (s->text.len > c->max && (uint64_t)scalar_points(s) > c->max)
         violate(run, to, depth, "maxLength",
                 "has %" PRId64 " character%s, more than %" PRIu64,
-                code_points(s), code_points(s) == 1 ? "" : "s", c->max);
+                scalar_points(s), scalar_points(s) == 1 ? "" : "s", c->max);
 }
 
 /* "a string of 3 characters", to follow on "must be ..., not ". */
@@ -183,7 +184,7 @@ static const char *offender(struct scalar *s, char *out)
         return s->boolean ? "true" : "false";
     if (s->type != JSON_STRING)
         return type_phrases[s->type];
-    points = code_points(s);
+    points = scalar_points(s);
     snprintf(out, OFFENDER_SIZE, "a string of %" PRId64 " character%s", points,
              points == 1 ? "" : "s");
     return out;
@@ -200,6 +201,29 @@ static void violate_values(struct schema_run *run, struct inst *to,
             s->type == JSON_NUMBER && values->number_count > 0
                 ? "another number"
                 : offender(s, text));
+}
+
+static void violate_excluded(struct schema_run *run, struct inst *to,
+                             uint32_t depth)
+{
+    violate_text(run, to, depth, "not",
+                 "is one of the values that are not allowed");
+}
+
+void check_tell(struct schema_run *run, const struct op *op, struct inst *to,
+                int64_t points, uint32_t depth)
+{
+    const struct node *n = op->node;
+    struct scalar s;
+
+    scalar_init(&s, JSON_STRING, TEXT_LIT(""));
+    s.points = points;
+    if (op->kind == OP_ENUM)
+        violate_values(run, to, &s, depth, "enum", n->enumerated);
+    else if (op->kind == OP_CONST)
+        violate_values(run, to, &s, depth, "const", n->constant);
+    else
+        violate_excluded(run, to, depth);
 }
 
 bool pattern_holds(struct schema_run *run, const struct pattern *p,
@@ -290,7 +314,7 @@ void check_scalar(struct schema_run *run, const struct node *node,
     if (node->constant && !values_have(node->constant, s))
         violate_values(run, to, s, depth, "const", node->constant);
     if (node->excluded && values_have(node->excluded, s))
-        violate_text(run, to, depth, "not", CHECK_EXCLUDED);
+        violate_excluded(run, to, depth);
     if (s->type == JSON_STRING && node->string)
         check_string(run, node->string, to, s, depth);
     else if (s->type == JSON_NUMBER && node->number)

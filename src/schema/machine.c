@@ -183,7 +183,7 @@ static void duties_do(struct schema_run *run, const struct child *c,
 /* A frame with a stage needs the machine for this child. */
 static void child_wake(struct schema_run *run, struct frame *f)
 {
-    if (f->step->choice)
+    if (f->step->fork)
         wake_leave(run, f); /* the stage does not foresee its value */
     else
         wake_frame(run, f);

@@ -196,6 +196,7 @@ struct note {
     const struct step *step; /* the frame's at that time */
     const struct text *name;
     uint64_t count;
+    int64_t points; /* of the string, for the message */
     uint32_t inst;
     uint32_t taps; /* that were open */
 };
@@ -383,8 +384,11 @@ void violations_release(struct schema_run *run);
 /* Everything but places; what is wrong goes to `to`. */
 void check_scalar(struct schema_run *run, const struct node *node,
                   struct inst *to, struct scalar *s, uint32_t depth);
+/* What it says of a string of `points` characters that fails an op which
+ * asks which string it is. */
+void check_tell(struct schema_run *run, const struct op *op, struct inst *to,
+                int64_t points, uint32_t depth);
 bool check_length_passes(const struct node_string *c, struct scalar *s);
-#define CHECK_EXCLUDED "is one of the values that are not allowed"
 /* `type` is none of the node's. */
 struct choice {
     unsigned types;  /* that some alternative allows */
@@ -450,6 +454,8 @@ static inline struct name *scalar_find(const struct name_table *t,
     return name_table_find_hashed(t, s->print, s->hash, s->text.data,
                                   s->text.len);
 }
+/* Of a string. */
+int64_t scalar_points(struct scalar *s);
 /* Fills in s->number. */
 const struct number *scalar_number(struct scalar *s);
 /* Does `t` match? False also when the run has ended over it. */

@@ -51,7 +51,7 @@ static bool op_passes(struct schema_run *run, const struct op *op,
 
 /* Askers that may fail. */
 static bool op_note(struct schema_run *run, struct frame *f,
-                    const struct op *op)
+                    const struct op *op, struct scalar *s)
 {
     uint64_t held = op->held;
 
@@ -64,6 +64,7 @@ static bool op_note(struct schema_run *run, struct frame *f,
             .step = f->step,
             .name = f->name,
             .count = f->count,
+            .points = scalar_points(s),
             .inst = (uint32_t)__builtin_ctzll(held),
             .taps = run->taps_open,
         };
@@ -89,7 +90,7 @@ static bool ops_try(struct schema_run *run, struct frame *f,
             if (op_passes(run, op, s))
                 continue;
         }
-        if (op->must_pass || f->is_awake || !op_note(run, f, op))
+        if (op->must_pass || f->is_awake || !op_note(run, f, op, s))
             return false;
     }
     return true;
@@ -157,15 +158,15 @@ step_chosen(const struct frame *f, const struct stage **stage, struct scalar *s)
 {
     const struct step *step = f->step;
 
-    while (step && step->choice) {
+    while (step && step->fork) {
         const struct name *found =
             s->type == JSON_STRING && !f->failed && !f->is_awake
-                ? scalar_find(&step->choice->selector->values, s)
+                ? scalar_find(&step->fork->selector->values, s)
                 : NULL;
         const struct stage *to =
-            found ? step->choice
-                        ->to[((const struct selector_value *)found)->branch]
-                  : NULL;
+            found
+                ? step->fork->to[((const struct selector_value *)found)->branch]
+                : NULL;
 
         step = to ? to->steps + (step - (*stage)->steps) : NULL;
         *stage = to;
@@ -194,7 +195,7 @@ INLINE bool scalar_is_well(struct schema_run *run, struct frame *f,
     const struct step *step = f->step;
     const struct stage *stage = f->stage;
 
-    if (step->choice) {
+    if (step->fork) {
         step = step_chosen(f, &stage, s);
         if (!step)
             return false;

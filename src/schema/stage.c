@@ -487,12 +487,12 @@ static uint32_t branches_of(const struct combo *c, enum group g)
     return c->begin[kind + 1] - c->begin[kind];
 }
 
-static bool step_choice(struct schema_set *set, const struct stage *s,
-                        struct step *step)
+static bool step_fork(struct schema_set *set, const struct stage *s,
+                      struct step *step)
 {
     const struct child *child = step->child;
     const struct stage **to;
-    struct choice *choice;
+    struct fork *fork;
     uint32_t i, branches;
     int16_t b;
 
@@ -506,21 +506,20 @@ static bool step_choice(struct schema_set *set, const struct stage *s,
     }
     if (i == child->select_count)
         return true;
-    choice = stage_alloc(set, sizeof(*choice));
-    if (!choice)
+    fork = stage_alloc(set, sizeof(*fork));
+    if (!fork)
         return false;
-    choice->inst = child->selects[i].inst;
-    choice->group = child->selects[i].group;
-    choice->selector =
-        s->insts[choice->inst].node->combo->selector[choice->group];
-    branches = branches_of(s->insts[choice->inst].node->combo, choice->group);
+    fork->inst = child->selects[i].inst;
+    fork->group = child->selects[i].group;
+    fork->selector = s->insts[fork->inst].node->combo->selector[fork->group];
+    branches = branches_of(s->insts[fork->inst].node->combo, fork->group);
     to = stage_alloc(set, branches * sizeof(*to));
     if (!to)
         return false;
     for (b = 0; (uint32_t)b < branches && b < BRANCHES_MAX; b++)
-        to[b] = stage_chosen(set, s, choice->inst, choice->group, b);
-    choice->to = to;
-    step->choice = choice;
+        to[b] = stage_chosen(set, s, fork->inst, fork->group, b);
+    fork->to = to;
+    step->fork = fork;
     return !set->stages->has_no_memory;
 }
 
@@ -533,9 +532,9 @@ static bool step_fill(struct schema_set *set, const struct stage *s,
     step->child = child;
     step->tap = tap;
     step->tap_bits = tap ? tap_bits(tap) : 0;
-    if (!step_choice(set, s, step))
+    if (!step_fork(set, s, step))
         return false;
-    if (step->choice)
+    if (step->fork)
         return true; /* the stage that comes next has the rest */
     return step_scalars(set, s, step) && step_begins(set, s, step);
 }

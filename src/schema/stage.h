@@ -70,7 +70,7 @@ struct look {
 /* ---- a child ---- */
 
 /* The value of a selector's member leads to another stage. */
-struct choice {
+struct fork {
     const struct selector *selector;
     uint32_t inst;
     enum group group;
@@ -92,7 +92,7 @@ struct step {
     const struct child *child; /* the same for the machine */
     const struct tap_node *tap;
     uint32_t tap_bits;
-    const struct choice *choice;      /* what to do first, or NULL */
+    const struct fork *fork;          /* what to do first, or NULL */
     const struct stage *begins[2];    /* of an array, an object, or NULL */
     const struct op *ops[STEP_TYPES]; /* those that must pass first */
     const struct look *looks;

@@ -54,18 +54,6 @@ static void uses_spread(struct frame *f)
     }
 }
 
-/* What check_scalar() says. */
-static void op_tell(struct schema_run *run, const struct op *op,
-                    struct inst *to, uint32_t depth)
-{
-    if (op->kind == OP_ENUM)
-        violate_text(run, to, depth, "enum", op->node->enumerated->must_be);
-    else if (op->kind == OP_CONST)
-        violate_text(run, to, depth, "const", op->node->constant->must_be);
-    else
-        violate_text(run, to, depth, "not", CHECK_EXCLUDED);
-}
-
 static void note_tell(struct schema_run *run, struct frame *f, uint32_t depth,
                       const struct note *n)
 {
@@ -80,7 +68,7 @@ static void note_tell(struct schema_run *run, struct frame *f, uint32_t depth,
     f->name = n->name;
     f->count = n->count;
     run->taps_open = n->taps;
-    op_tell(run, n->op, &f->insts[n->inst], depth);
+    check_tell(run, n->op, &f->insts[n->inst], n->points, depth);
     f->step = now.step;
     f->name = now.name;
     f->count = now.count;
