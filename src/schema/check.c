@@ -50,9 +50,10 @@ static void types_describe(unsigned types, char *out, size_t size)
 static void violate_phrase(struct schema_run *run, const struct node *node,
                            struct inst *to, const char *phrase, uint32_t depth)
 {
-    char expected[128];
+    char expected[128] = "";
 
-    types_describe(node->types, expected, sizeof(expected));
+    if (violation_is_told(run, to))
+        types_describe(node->types, expected, sizeof(expected));
     violate(run, to, depth, "type", "must be %s, not %s", expected, phrase);
 }
 
@@ -176,10 +177,13 @@ static void check_length(struct schema_run *run, const struct node_string *c,
 
 /* "a string of 3 characters", to follow on "must be ..., not ". */
 #define OFFENDER_SIZE 64
-static const char *offender(struct scalar *s, char *out)
+static const char *offender(const struct schema_run *run, const struct inst *to,
+                            struct scalar *s, char *out)
 {
     int64_t points;
 
+    if (!violation_is_told(run, to))
+        return ""; /* a verdict is all, and many a right body needs it */
     if (s->type == JSON_BOOL)
         return s->boolean ? "true" : "false";
     if (s->type != JSON_STRING)
@@ -200,7 +204,7 @@ static void violate_values(struct schema_run *run, struct inst *to,
     violate(run, to, depth, rule, "%s, not %s", values->must_be,
             s->type == JSON_NUMBER && values->number_count > 0
                 ? "another number"
-                : offender(s, text));
+                : offender(run, to, s, text));
 }
 
 static void violate_excluded(struct schema_run *run, struct inst *to,
@@ -254,11 +258,12 @@ static void check_string(struct schema_run *run, const struct node_string *c,
     if (c->pattern && !pattern_holds(run, c->pattern, s->text, depth) &&
         run->status == STATUS_OK)
         violate(run, to, depth, "pattern",
-                "is %s that does not match the pattern %.*s", offender(s, text),
+                "is %s that does not match the pattern %.*s",
+                offender(run, to, s, text),
                 TEXT_ARG(pattern_source(c->pattern)));
     if (c->format && !c->format->matches(s->text))
         violate(run, to, depth, "format", "must be %s, not %s",
-                c->format->expected, offender(s, text));
+                c->format->expected, offender(run, to, s, text));
 }
 
 /* ---- numbers ---- */

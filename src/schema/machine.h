@@ -17,6 +17,11 @@
  * scalar does them on the spot; an array or object becomes a frame, each
  * distinct node of its duties a unit (a closure laid out as insts).
  *
+ * All of that is for bodies with something wrong in them. Until then a frame
+ * has a stage (stage.h), which knows what its insts would be without any of
+ * them being written: yajl's events come in at quick.c, and reach machine.c
+ * when that cannot say that all is well.
+ *
  * What an inst finds wrong goes one or more of three ways:
  *   uses    it holds for the plan's use i for certain (bit i): recorded;
  *   HELD    an anyOf, oneOf, if or the like decides later whether it counts:
@@ -365,6 +370,10 @@ void violate_below(struct schema_run *run, struct inst *to, uint32_t depth,
 /* The text is no JSON or passes a limit: final, and all that is told. */
 void refuse(struct schema_run *run, uint32_t depth, const char *rule,
             const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* Will anybody read the message of what `to` is found to fail? Those that take
+ * work to make ask first. */
+bool violation_is_told(const struct schema_run *run, const struct inst *to);
 
 /* One that may count later: violate_kept() then. NULL when out of memory. */
 struct held *violation_keep(struct schema_run *run, uint32_t depth,

@@ -2,7 +2,7 @@
  *
  * schema/run.c - the way of the bytes: scan, yajl, machine.
  *
- *     feed -> scan_feed -> run_parse (yajl) -> quick.c -> machine.c
+ *     feed -> scan_feed -> run_parse (yajl) -> quick.c (-> machine.c)
  *
  * The scan hands on whole tokens only, so yajl never keeps a copy of half a
  * string; it has checked UTF-8 and escapes, so yajl need not. Whoever finds

@@ -39,6 +39,7 @@ struct stage_entry {
 struct stages {
     struct stage_entry *first, *last, *unfilled;
     size_t count, steps;
+    uint32_t endings;
     bool has_no_memory;
 };
 
@@ -182,6 +183,8 @@ static bool make_end(struct schema_set *set, struct stage *s)
     for (i = 0; i < s->hook_count; i++)
         s->ends_with_work |= s->hooks[i].kind != HOOK_LIST;
     s->ends_with_work |= s->ends_awake || s->unit_count > 0;
+    if (s->unit_count > 0)
+        s->ending = set->stages->endings++;
     for (i = 0; s->unit_count > 0 && i < l->inst_count; i++)
         s->units_count |= s->insts[i].is_live && ends[i].min > 0;
     return true;

@@ -157,6 +157,7 @@ struct stage {
     const struct stage_end *ends; /* by inst */
     const uint32_t *units;        /* roots to be worked out */
     uint32_t unit_count;
+    uint32_t ending;     /* a number for those that have some; verdict.c */
     bool ends_awake;     /* it takes the machine */
     bool ends_with_work; /* that, units, or hooks */
     bool units_count;    /* units ask how many children there were */

@@ -104,7 +104,7 @@ static bool units_work_out(const struct frame *f)
 bool verdict_units(struct schema_run *run, const struct frame *f)
 {
     const struct stage *s = f->stage;
-    struct ending *e = &run->endings[(uintptr_t)s / sizeof(*s) % ENDINGS_KEPT];
+    struct ending *e = &run->endings[s->ending % ENDINGS_KEPT];
 
     if (e->stage == s && e->seen == f->seen && e->failed == f->failed)
         return true;

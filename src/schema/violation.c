@@ -257,6 +257,13 @@ static uint64_t uses_with_room(const struct schema_run *run, uint64_t uses)
     return room;
 }
 
+bool violation_is_told(const struct schema_run *run, const struct inst *to)
+{
+    return uses_with_room(run, to->uses) ||
+           ((to->mode & MODE_HELD) &&
+            (!to->hold || to->hold->count < SCHEMA_VIOLATIONS_MAX));
+}
+
 void violations_release(struct schema_run *run)
 {
     size_t i;

@@ -7,6 +7,25 @@
  * Times are CPU time; each figure is the median of rounds that take turns,
  * so that whatever else the machine does falls on all.
  *
+ * What the ratio consists of, as instructions (callgrind, gcc 12 -O2, amd64)
+ * for the small body, in thousands, and over yajl's:
+ *
+ *   yajl without callbacks, alloc and free                    13.6   1.00
+ *   the floor: + 48 calls back, - its check of UTF-8,
+ *     + the scan, once over every byte and token              16.8   1.24
+ *   + a run: made, cleared, ended; yajl's memory              17.9   1.32
+ *   + 18 keys: which member, not a second time, its step      19.4   1.43
+ *   + 12 arrays and objects: begin, end, "required" and what
+ *     x-parts and x-decorations keep of them                  22.9   1.69
+ *   + 16 scalars: types, values, what taps keep               26.0   1.92
+ *   + formats, patterns, lengths, overlaps: what the contract
+ *     asks beyond that                                        27.7   2.04
+ *
+ * and for the long one, in millions, 12.8 for yajl, 15.7 for the floor, 24.4
+ * in all (1.91): 6000 decorations of two containers, two keys and three
+ * scalars each. No function of ours takes more than 4 % of either; what is
+ * left to gain is in the number of events, which is yajl's.
+ *
  *   tests/bench/validate [ROUNDS [POLICIES]]
  */
 #include <stdio.h>
