@@ -48,10 +48,12 @@ static char *put_header(char *at, char type, size_t n)
 }
 
 /* An array of bulk strings: "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n". */
-static struct redis_request *request_new(size_t argc, const struct text *argv,
+static struct redis_request *request_new(bool asking, size_t argc,
+                                         const struct text *argv,
                                          redis_done_fn done, void *arg)
 {
-    size_t bytes = HEADER_MAX;
+    static const struct text before = TEXT("*1\r\n$6\r\nASKING\r\n");
+    size_t bytes = before.len + HEADER_MAX;
     struct redis_request *c;
     char *at;
 
@@ -63,7 +65,13 @@ static struct redis_request *request_new(size_t argc, const struct text *argv,
     memset(c, 0, sizeof(*c));
     c->done = done;
     c->arg = arg;
-    at = put_header(c->bytes, '*', argc);
+    c->replies = asking ? 2 : 1;
+    at = c->bytes;
+    if (asking) {
+        memcpy(at, before.data, before.len);
+        at += before.len;
+    }
+    at = put_header(at, '*', argc);
     for (size_t i = 0; i < argc; i++) {
         at = put_header(at, '$', argv[i].len);
         if (argv[i].len > 0)
@@ -89,11 +97,11 @@ static void insert_by_deadline(struct redis_queue *q, struct redis_request *c)
         TAILQ_INSERT_AFTER(&q->deadlines, before, c, due);
 }
 
-enum status redis_queue_add(struct redis_queue *q, size_t argc,
+enum status redis_queue_add(struct redis_queue *q, bool asking, size_t argc,
                             const struct text *argv, mono_us deadline,
                             redis_done_fn done, void *arg)
 {
-    struct redis_request *c = request_new(argc, argv, done, arg);
+    struct redis_request *c = request_new(asking, argc, argv, done, arg);
 
     if (c == NULL)
         return STATUS_NO_MEMORY;
@@ -108,7 +116,7 @@ enum status redis_queue_add(struct redis_queue *q, size_t argc,
 enum status redis_queue_refuse(struct redis_queue *q, redis_done_fn done,
                                void *arg)
 {
-    struct redis_request *c = request_new(0, NULL, done, arg);
+    struct redis_request *c = request_new(false, 0, NULL, done, arg);
 
     if (c == NULL)
         return STATUS_NO_MEMORY;
@@ -171,6 +179,8 @@ enum redis_queue_reply redis_queue_take_reply(struct redis_queue *q,
 
     if (c == NULL)
         return REDIS_QUEUE_NONE;
+    if (--c->replies > 0)
+        return REDIS_QUEUE_LATE;
     if (c->is_finished) {
         forget(q, c);
         return REDIS_QUEUE_LATE;

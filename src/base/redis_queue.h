@@ -2,7 +2,7 @@
  *
  * base/redis_queue.h - commands on their way, each with its deadline.
  *
- * For base/redis.c alone: no socket, no clock, no events.
+ * For base/redis_link.c alone: no socket, no clock, no events.
  *
  *   add -> waiting --(mark_sent)--> sent --(take_reply)--> its done()
  *             |                       |
@@ -28,6 +28,7 @@ struct redis_request {
     redis_done_fn done; /* NULL: told already */
     void *arg;
     enum status status; /* once finished */
+    int replies;        /* still due: one, and one for ASKING */
     bool is_sent;       /* on `sent`, or was */
     bool is_ordered;    /* on `waiting` or on `sent` */
     bool is_finished;   /* on `finished`, or was */
@@ -47,8 +48,9 @@ struct redis_queue {
 
 void redis_queue_init(struct redis_queue *q);
 
-/* STATUS_NO_MEMORY, or it waits. */
-enum status redis_queue_add(struct redis_queue *q, size_t argc,
+/* STATUS_NO_MEMORY, or it waits. `asking`: with ASKING before it, whose reply
+ * is nobody's business: when it fails, so does the command. */
+enum status redis_queue_add(struct redis_queue *q, bool asking, size_t argc,
                             const struct text *argv, mono_us deadline,
                             redis_done_fn done, void *arg) MUST_CHECK;
 /* STATUS_NO_MEMORY, or it has finished with STATUS_UNAVAILABLE. */
@@ -72,7 +74,7 @@ bool redis_queue_is_stuck(const struct redis_queue *q);
 
 enum redis_queue_reply {
     REDIS_QUEUE_TOLD, /* its done() has been called with the reply */
-    REDIS_QUEUE_LATE, /* dropped */
+    REDIS_QUEUE_LATE, /* dropped, or that to ASKING */
     REDIS_QUEUE_NONE, /* nothing was asked */
 };
 /* A reply to the oldest one. */

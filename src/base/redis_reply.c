@@ -37,9 +37,10 @@ struct redis_pool_chunk {
     _Alignas(16) char data[];
 };
 
-void redis_pool_init(struct redis_pool *p)
+void redis_pool_init(struct redis_pool *p, size_t max_bytes)
 {
     MAGIC_SET(p, POOL_MAGIC);
+    p->max = max_bytes;
     p->chunks = NULL;
     redis_pool_reset(p);
 }
@@ -69,7 +70,7 @@ static void *pool_alloc(struct redis_pool *p, size_t bytes)
     void *out;
 
     bytes = (bytes + 15) & ~(size_t)15;
-    if (bytes > REDIS_REPLY_MAX - p->total)
+    if (bytes > p->max - p->total)
         return NULL;
     if (bytes > p->size - p->used) {
         size_t size = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
@@ -118,9 +119,9 @@ static void *make_string(const redisReadTask *task, char *data, size_t len)
                                                       : REDIS_STRING);
     char *copy;
 
-    if (r == NULL || len >= REDIS_REPLY_MAX)
-        return NULL;
     MAGIC_CAST(p, task->privdata, POOL_MAGIC);
+    if (r == NULL || len >= p->max)
+        return NULL;
     copy = pool_alloc(p, len + 1);
     if (copy == NULL)
         return NULL;
@@ -136,10 +137,10 @@ static void *make_array(const redisReadTask *task, element_count count)
     struct redis_reply *r = make(task, REDIS_ARRAY);
     size_t n = (size_t)count;
 
-    if (r == NULL || n > REDIS_REPLY_MAX / sizeof(struct redis_reply))
+    MAGIC_CAST(p, task->privdata, POOL_MAGIC);
+    if (r == NULL || n > p->max / sizeof(struct redis_reply))
         return NULL;
     if (n > 0) {
-        MAGIC_CAST(p, task->privdata, POOL_MAGIC);
         r->items = pool_alloc(p, n * sizeof(struct redis_reply *));
         if (r->items == NULL)
             return NULL;

@@ -2,10 +2,10 @@
  *
  * base/redis_reply.h - replies of a Redis server, bounded in memory.
  *
- * For base/redis.c alone. hiredis parses; the objects it parses into are
+ * For base/redis_link.c alone. hiredis parses; the objects it parses into are
  * ours, from a pool that holds one reply at a time, is emptied in one step
- * and never passes REDIS_REPLY_MAX bytes: `*1000000000` is a protocol error
- * and not an allocation.
+ * and never passes its maximum: `*1000000000` is a protocol error and not an
+ * allocation.
  */
 #ifndef BASE_REDIS_REPLY_H
 #define BASE_REDIS_REPLY_H
@@ -13,8 +13,6 @@
 #include <hiredis/hiredis.h>
 
 #include "base/redis.h"
-
-#define REDIS_REPLY_MAX ((size_t)1 << 20) /* of one reply, parsed or not */
 
 struct redis_pool_chunk;
 
@@ -25,10 +23,11 @@ struct redis_pool {
     size_t size;                     /* likewise */
     char *data;                      /* likewise */
     size_t total;                    /* of all */
+    size_t max;                      /* of one reply, parsed or not */
     _Alignas(16) char first[2048];   /* enough for what a decision replies */
 };
 
-void redis_pool_init(struct redis_pool *p);
+void redis_pool_init(struct redis_pool *p, size_t max_bytes);
 void redis_pool_release(struct redis_pool *p);
 /* Forget the reply. */
 void redis_pool_reset(struct redis_pool *p);

@@ -12,7 +12,6 @@
 #include "base/check.h"
 #include "base/uri.h"
 
-#define MAX_HOSTS 64
 #define MAX_DATABASE 65535
 
 struct scheme {
@@ -127,7 +126,7 @@ static enum status parse_hosts(struct text t, const struct scheme *scheme,
     if (count > 1 && scheme->kind == CONFIG_REDIS_SERVER)
         return fail(why, "several hosts need redis+cluster:// or "
                          "redis+sentinel://");
-    if (count > MAX_HOSTS)
+    if (count > CONFIG_REDIS_HOSTS_MAX)
         return fail(why, "at most 64 hosts");
     hosts = arena_array(arena, count, sizeof(*hosts));
     if (!hosts)
@@ -145,31 +144,49 @@ static enum status parse_hosts(struct text t, const struct scheme *scheme,
     return STATUS_OK;
 }
 
+static enum status parse_database(struct text t, struct config_redis *r,
+                                  const char **why)
+{
+    uint64_t n;
+
+    if (text_to_u64(t, MAX_DATABASE, &n) != STATUS_OK)
+        return fail(why, r->kind == CONFIG_REDIS_SENTINEL
+                             ? "the database must be a number, as in "
+                               "redis+sentinel://host:26379/name/0"
+                             : "the database must be a number, as in "
+                               "redis://host:6379/0");
+    r->database = (int)n;
+    return STATUS_OK;
+}
+
+/* "name", "name/0" */
+static enum status parse_master(struct text t, struct arena *arena,
+                                struct config_redis *r, const char **why)
+{
+    struct text name, database = text_cut(t, '/', &name);
+
+    if (name.len == 0)
+        return fail(why, "the name of the server is missing; write "
+                         "redis+sentinel://host:26379/name");
+    for (size_t i = 0; i < name.len; i++)
+        if (!is_host_char(name.data[i]))
+            return fail(why, "the server's name has letters, digits and "
+                             "._- only, as Sentinel demands");
+    r->sentinel_name = arena_strdup(arena, name);
+    if (!r->sentinel_name)
+        return STATUS_NO_MEMORY;
+    return database.len > 0 ? parse_database(database, r, why) : STATUS_OK;
+}
+
 /* What stands behind the '/' after the hosts; absent when there is none. */
 static enum status parse_tail(struct text t, struct arena *arena,
                               struct config_redis *r, const char **why)
 {
-    uint64_t n;
-
     switch (r->kind) {
     case CONFIG_REDIS_SERVER:
-        if (t.len == 0)
-            return STATUS_OK;
-        if (text_to_u64(t, MAX_DATABASE, &n) != STATUS_OK)
-            return fail(why, "the database must be a number, as in "
-                             "redis://host:6379/0");
-        r->database = (int)n;
-        return STATUS_OK;
+        return t.len > 0 ? parse_database(t, r, why) : STATUS_OK;
     case CONFIG_REDIS_SENTINEL:
-        if (t.len == 0)
-            return fail(why, "the name of the server is missing; write "
-                             "redis+sentinel://host:26379/name");
-        for (size_t i = 0; i < t.len; i++)
-            if (!is_host_char(t.data[i]))
-                return fail(why, "the server's name has letters, digits and "
-                                 "._- only, as Sentinel demands");
-        r->sentinel_name = arena_strdup(arena, t);
-        return r->sentinel_name ? STATUS_OK : STATUS_NO_MEMORY;
+        return parse_master(t, arena, r, why);
     case CONFIG_REDIS_CLUSTER:
         if (t.len > 0)
             return fail(why, "a cluster has database 0 only; leave out what "

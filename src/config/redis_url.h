@@ -6,11 +6,13 @@
  *   rediss://...                                       the same over TLS
  *   unix:///path/to/socket
  *   redis+cluster://[user:password@]host:port,host:port
- *   redis+sentinel://[user:password@]host:port,host:port/name     port 26379
+ *   redis+sentinel://[user:password@]host:port,host:port/name[/database]
+ *                                                      port 26379
  *
  * User and password are percent-decoded; the user may be empty
- * (redis://:password@host). With sentinel they are those of the server, not
- * of the sentinels.
+ * (redis://:password@host). On a cluster they are for every node. With
+ * sentinel they are those of the server; there is no place for others, and
+ * sentinels that want a password are shown the same.
  */
 #ifndef CONFIG_REDIS_URL_H
 #define CONFIG_REDIS_URL_H
@@ -21,6 +23,8 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "config/secret.h"
+
+#define CONFIG_REDIS_HOSTS_MAX 64
 
 enum config_redis_kind {
     CONFIG_REDIS_SERVER, /* redis, rediss: hosts[0] */

@@ -25,6 +25,7 @@ charge_for_limiter(const struct policy_charge *c)
                  .period_us = c->period_us},
         .cost_utok = c->cost * LIMIT_UTOK,
         .is_shadow = c->is_shadow,
+        .breadth = c->breadth,
     };
 }
 

@@ -119,7 +119,9 @@ static enum status write_answer(const struct explain *e,
     json_open_array(w);
     for (size_t i = 0; i < e->count; i++)
         write_limit(w, &e->charges[i],
-                    d != NULL && i < d->count ? &d->verdicts[i] : NULL);
+                    d != NULL && i < d->count && d->verdicts[i].is_evaluated
+                        ? &d->verdicts[i]
+                        : NULL);
     json_close_array(w);
     json_close_object(w);
     return json_writer_end(w);

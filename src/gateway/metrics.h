@@ -81,13 +81,13 @@
     X(limit_cache, "chatgate_limit_cache_total", "counter",                    \
       "Refusals known from the last one, without asking Redis.")               \
     X(limit_unknown, "chatgate_limit_unknown_total", "counter",                \
-      "Charges sent to Redis whose outcome is unknown.")                       \
+      "Charges and their returns whose outcome is unknown.")                   \
     X(limit_refunds, "chatgate_limit_refunds_total", "counter",                \
       "Charges given back because nothing was sent.")                          \
     X(limit_refunds_failed, "chatgate_limit_refunds_failed_total", "counter",  \
       "Charges that could not be given back.")                                 \
     X(redis_up, "chatgate_redis_up", "gauge",                                  \
-      "Workers whose connection to Redis is in order.")                        \
+      "Workers that have all of Redis: every master of a cluster.")            \
     X(redis_commands, "chatgate_redis_commands_total", "counter",              \
       "Commands for Redis, those refused while it was away included.")         \
     X(redis_writes, "chatgate_redis_writes_total", "counter",                  \
@@ -95,7 +95,11 @@
     X(redis_timeouts, "chatgate_redis_timeouts_total", "counter",              \
       "Redis commands that passed their deadline.")                            \
     X(redis_circuit_opened, "chatgate_redis_circuit_opened_total", "counter",  \
-      "Times that Redis was given up for a while.")                            \
+      "Times that a Redis server was given up for a while.")                   \
+    X(redis_redirects, "chatgate_redis_redirects_total", "counter",            \
+      "MOVED and ASK answers of a Redis Cluster that were followed.")          \
+    X(redis_switches, "chatgate_redis_switches_total", "counter",              \
+      "Times that a cluster's map or the sentinels' master had changed.")      \
     X(sender_lookups, "chatgate_sender_lookups_total", "counter",              \
       "Chats whose sender was asked of the upstream.")                         \
     X(audit_lines, "chatgate_audit_lines_total", "counter",                    \

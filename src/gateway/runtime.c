@@ -17,12 +17,7 @@ static void check_redis(const struct config *c, struct problems *problems)
     const char *at = config_origin(c, "redis.url");
     if (redis == NULL)
         return;
-    if (redis->kind == CONFIG_REDIS_CLUSTER ||
-        redis->kind == CONFIG_REDIS_SENTINEL)
-        problems_error(problems, at, 0, 0,
-                       "redis.url: this version knows single servers only "
-                       "(redis://, unix://)");
-    else if (redis->is_tls)
+    if (redis->is_tls)
         problems_error(problems, at, 0, 0,
                        "redis.url: this version speaks no TLS to Redis; use "
                        "redis:// on a network that is safe, or a tunnel");

@@ -72,17 +72,27 @@ static void limit_settings_of(const struct config *c,
 
 static enum status make_redis(struct worker *w)
 {
+    static const enum redis_layout layouts[] = {
+        [CONFIG_REDIS_SERVER] = REDIS_SERVER,
+        [CONFIG_REDIS_UNIX] = REDIS_SERVER,
+        [CONFIG_REDIS_CLUSTER] = REDIS_CLUSTER,
+        [CONFIG_REDIS_SENTINEL] = REDIS_SENTINEL,
+    };
     const struct config_redis *url = w->runtime->config->redis.url;
+    struct redis_host hosts[CONFIG_REDIS_HOSTS_MAX];
     struct redis_options o;
     if (url == NULL)
         return STATUS_OK;
+    for (size_t i = 0; i < url->host_count; i++)
+        hosts[i] = (struct redis_host){url->hosts[i].host, url->hosts[i].port};
     redis_options_default(&o);
-    if (url->kind == CONFIG_REDIS_UNIX) {
-        o.path = url->path;
-    } else {
-        o.host = url->hosts[0].host;
-        o.port = url->hosts[0].port;
-    }
+    o.layout = layouts[url->kind];
+    o.path = url->path;
+    if (url->host_count > 0)
+        o.host = hosts[0];
+    o.seeds = hosts;
+    o.seed_count = url->host_count;
+    o.master = url->sentinel_name;
     o.user = url->user;
     o.password = secret_reveal(url->password).data;
     o.database = url->database;
@@ -114,8 +124,9 @@ static enum status greet_redis(struct worker *w)
     const struct text argv[] = {TEXT("PING")};
     if (w->redis == NULL || w->index != 0)
         return STATUS_OK;
-    return redis_command(w->redis, GREETING_TIMEOUT_US, ARRAY_LEN(argv), argv,
-                         on_greeted, w);
+    return redis_command(w->redis, redis_place_of(w->redis, argv[0]),
+                         GREETING_TIMEOUT_US, ARRAY_LEN(argv), argv, on_greeted,
+                         w);
 }
 
 static enum status make_base(struct worker *w)
@@ -293,11 +304,13 @@ static void collect_limits(struct worker *w, struct metrics *out)
         return;
     struct redis_counters r;
     redis_counters_get(w->redis, &r);
-    out->redis_up = redis_is_up(w->redis);
+    out->redis_up = redis_is_whole(w->redis);
     out->redis_commands = r.commands;
     out->redis_writes = r.writes;
     out->redis_timeouts = r.timeouts;
     out->redis_circuit_opened = r.circuit_opened;
+    out->redis_redirects = r.redirects;
+    out->redis_switches = r.switches;
 }
 
 void worker_collect(struct worker *w, struct metrics *out)

@@ -13,6 +13,16 @@
  *   The difficult one: Redis is stopped. The command passes its deadline,
  *   done() is called with source LIMIT_LOCAL (or OPEN, or a refusal with
  *   STATUS_UNAVAILABLE), as on_failure says; later ones do not even wait.
+ *   The other one: on a cluster the buckets live in two places, which are
+ *   asked one after the other (limit/tour.h). The second refuses: what the
+ *   first has taken is given back, once, and the decision is a refusal. Or the
+ *   second is away: then on_failure decides about its charges alone. "local"
+ *   takes them here, or refuses and gives the first ones back; "allow" lets
+ *   the request through with the first ones charged; "deny" refuses and gives
+ *   them back. A shadow charge that is left over never refuses.
+ *
+ * A decision does not wait for what it gives back; if that is not confirmed
+ * it is counted as unknown.
  *
  * A limiter belongs to one event loop; the in-process buckets behind it are
  * shared by all (limit_shared).
@@ -39,17 +49,21 @@ struct limit_charge {
     struct limit_rate rate;
     int64_t cost_utok; /* 1 to capacity_utok */
     bool is_shadow;
+    uint8_t breadth; /* how many share it: 0 few, 254 all; the broadest are
+                      * decided last where one cannot decide them together */
 };
 
 struct limit_verdict {
     bool allowed;           /* by this bucket alone */
     bool is_evaluated;      /* false: a known denial of another bucket (source
                              * LIMIT_CACHE) ended the decision before this one was
-                             * looked at; it then shows as allowed and full */
+                             * looked at, or its place in Redis is away; it
+                             * then shows as allowed and full */
     int64_t remaining_utok; /* after the charge, never below 0; what is there
                              * now, if nothing was taken */
     int64_t wait_us;        /* until `cost` would be there; 0 when allowed;
                              * LIMIT_WAIT_NEVER when it never will */
+    bool is_local;          /* a bucket of this process */
 };
 
 enum limit_source {
@@ -65,8 +79,10 @@ struct limit_decision {
     /* STATUS_OK: all enforced charges taken. STATUS_LIMITED: at least one
      * refused, nothing taken. STATUS_UNAVAILABLE: on_failure deny. */
     enum status status;
-    enum limit_source source;
-    size_t count; /* as asked; 0 with LIMIT_OPEN or STATUS_UNAVAILABLE */
+    enum limit_source source; /* of the enforced charges: LIMIT_LOCAL or _OPEN
+                               * if so for only one */
+    size_t count; /* as asked; 0 with STATUS_UNAVAILABLE, and with LIMIT_OPEN
+                   * where nothing was decided */
     struct limit_verdict verdicts[LIMIT_CHARGES_MAX];
     /* The charge of an earlier try may have been taken (a time-out). */
     bool charge_unknown;

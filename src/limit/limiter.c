@@ -3,9 +3,9 @@
  * limit/limiter.c - who decides, and what happens when Redis does not.
  *
  *   limit_decide -> denied, and known? -----------------------\
- *                -> Redis is up? -> asking -> reply -----------> ready -> done
- *                                          -> failure \       /
- *                -> (away, or none) -------------------> fall back
+ *                -> asking (a tour) -> all decided ------------> ready -> done
+ *                                   -> some are not \         /
+ *                -> (all away, or no Redis) ---------> fall back
  *
  * A call sits on one list of its limiter: `asking` while Redis has it,
  * `ready` once it is decided. `ready` is emptied by one event of the limiter's,
@@ -15,7 +15,10 @@
  * Redis cannot be told to forget a question. A call that is cancelled, or
  * whose limiter has gone, loses its `done` and stays until the answer comes;
  * the answer finds a limiter only if there still is one (the store pointer of
- * the question says so).
+ * the tour says so).
+ *
+ * Giving back is one mechanism, whoever asks for it: limit_refund(), or a
+ * decision that was granted in one place and refused in another.
  */
 #include "limit/limit.h"
 
@@ -28,6 +31,7 @@
 #include "limit/denied.h"
 #include "limit/memory_store.h"
 #include "limit/redis_store.h"
+#include "limit/tour.h"
 
 #define CALL_MAGIC 0x4c43414cU    /* "LCAL" */
 #define LIMITER_MAGIC 0x4c494d49U /* "LIMI" */
@@ -48,7 +52,7 @@ struct limit_call {
     limit_done_fn done;           /* NULL: cancelled */
     void *arg;
     mono_us started_at;
-    struct limit_ask ask;
+    struct limit_tour tour;
     struct limit_decision decision;
     struct charges charges;
     _Alignas(struct limit_charge) char block[];
@@ -59,8 +63,8 @@ struct refund {
     uint32_t magic;
     TAILQ_ENTRY(refund) link;
     struct limiter *limiter; /* NULL: it has gone */
-    struct limit_ask ask;
-    struct limit_verdict verdicts[LIMIT_CHARGES_MAX];
+    bool is_part;            /* of a decision that was refused elsewhere */
+    struct limit_tour tour;
     struct charges charges;
     _Alignas(struct limit_charge) char block[];
 };
@@ -206,7 +210,7 @@ static void count_decision(struct limiter *l, const struct limit_decision *d)
 static void tell(struct limiter *l, struct limit_call *call)
 {
     if (call->done != NULL) {
-        if (call->ask.action == LIMIT_ASK_TAKE)
+        if (call->tour.action == LIMIT_ASK_TAKE)
             count_decision(l, &call->decision);
         call->done(call->arg, &call->decision);
     }
@@ -231,63 +235,215 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* ---- giving back ------------------------------------------------------- */
+
+static void on_refunded(struct limit_tour *tour)
+{
+    struct refund *r = CONTAINER_OF(tour, struct refund, tour);
+    struct limiter *l = r->limiter;
+
+    CHECK(r->magic == REFUND_MAGIC);
+    if (l != NULL) {
+        TAILQ_REMOVE(&l->refunds, r, link);
+        l->counters.refunds_failed += tour->undecided != 0;
+        l->counters.unknown += r->is_part && tour->undecided != 0;
+    }
+    MAGIC_CLEAR(r);
+    free(r);
+}
+
+/* Back to Redis what a decision took there: `which` of `charges`. */
+static void refund_redis(struct limiter *l, const struct limit_charge *charges,
+                         size_t count, limit_set which, bool is_part)
+{
+    struct refund *r = malloc(sizeof(*r) + block_bytes(charges, count));
+    enum status s = STATUS_NO_MEMORY;
+
+    for (size_t i = 0; i < count; i++)
+        if (limit_set_has(which, i))
+            limit_denied_forget(l->denied, charges[i].key);
+    if (r != NULL) {
+        memset(r, 0, sizeof(*r));
+        MAGIC_SET(r, REFUND_MAGIC);
+        r->limiter = l;
+        r->is_part = is_part;
+        r->charges = copy_charges(r->block, charges, count);
+        r->tour.store = &l->store;
+        r->tour.action = LIMIT_ASK_GIVE;
+        r->tour.charges = r->charges.list;
+        r->tour.which = which;
+        r->tour.deadline = clock_mono(l->clock) + l->settings.timeout_us;
+        r->tour.done = on_refunded;
+        s = limit_tour_start(&r->tour);
+    }
+    if (s == STATUS_OK) {
+        TAILQ_INSERT_TAIL(&l->refunds, r, link);
+        return;
+    }
+    l->counters.refunds_failed++;
+    l->counters.unknown += is_part;
+    free(r);
+}
+
+/* `which` of `charges`, one after the other in `out`: as this process may
+ * spend them. How many. */
+static size_t pick_local(const struct limiter *l,
+                         const struct limit_charge *charges, limit_set which,
+                         struct limit_charge *out)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < LIMIT_CHARGES_MAX; i++)
+        if (limit_set_has(which, i))
+            out[count++] = charges[i];
+    if (l->redis != NULL)
+        scale_charges(l, out, count, out);
+    return count;
+}
+
+static void refund_local(struct limiter *l, const struct limit_charge *charges,
+                         limit_set which)
+{
+    struct limit_charge picked[LIMIT_CHARGES_MAX];
+    struct limit_verdict taken[LIMIT_CHARGES_MAX];
+    size_t count = pick_local(l, charges, which, picked);
+
+    for (size_t i = 0; i < count; i++)
+        taken[i] = (struct limit_verdict){.allowed = true};
+    limit_shared_refund(l->shared, picked, count, taken);
+}
+
+void limit_refund(struct limiter *l, const struct limit_charge *charges,
+                  const struct limit_decision *decision)
+{
+    limit_set local = 0, redis = 0;
+
+    if (decision->status != STATUS_OK)
+        return;
+    for (size_t i = 0; i < decision->count; i++) {
+        const struct limit_verdict *v = &decision->verdicts[i];
+
+        if (v->allowed && v->is_evaluated && v->is_local)
+            local |= UINT32_C(1) << i;
+        else if (v->allowed && v->is_evaluated)
+            redis |= UINT32_C(1) << i;
+    }
+    if (decision->count > 0)
+        l->counters.refunds++;
+    if (local != 0)
+        refund_local(l, charges, local);
+    if (redis != 0)
+        refund_redis(l, charges, decision->count, redis, false);
+}
+
+/* A decision that is not granted after all keeps nothing. */
+static void give_back(struct limit_call *call)
+{
+    struct limiter *l = call->limiter;
+    const struct charges *charges = &call->charges;
+    limit_set taken = call->tour.taken;
+
+    if (taken == 0)
+        return;
+    l->counters.refunds++;
+    refund_redis(l, charges->list, charges->count, taken, true);
+    for (size_t i = 0; i < charges->count; i++) {
+        struct limit_verdict *v = &call->decision.verdicts[i];
+        const struct limit_charge *c = &charges->list[i];
+
+        if (!limit_set_has(taken, i))
+            continue;
+        v->remaining_utok += c->cost_utok;
+        if (v->remaining_utok > c->rate.capacity_utok)
+            v->remaining_utok = c->rate.capacity_utok;
+    }
+    call->tour.taken = 0;
+}
+
 /* ---- deciding ---------------------------------------------------------- */
 
-static void decide_here(struct limit_call *call)
+static bool has_enforced(const struct charges *charges, limit_set which)
+{
+    for (size_t i = 0; i < charges->count; i++)
+        if (limit_set_has(which, i) && !charges->list[i].is_shadow)
+            return true;
+    return false;
+}
+
+/* Do these say where the decision is from? */
+static bool does_matter(const struct charges *charges, limit_set which)
+{
+    return has_enforced(charges, which) ||
+           !has_enforced(charges, limit_set_all(charges->count));
+}
+
+/* The undecided ones, together, in this process. */
+static void decide_here(struct limit_call *call, limit_set which)
 {
     struct limiter *l = call->limiter;
     struct limit_decision *d = &call->decision;
-    const struct limit_charge *charges = call->charges.list;
-    struct limit_charge scaled[LIMIT_CHARGES_MAX];
+    struct limit_charge picked[LIMIT_CHARGES_MAX];
+    struct limit_verdict verdicts[LIMIT_CHARGES_MAX];
+    size_t at = 0, count = pick_local(l, call->charges.list, which, picked);
+    enum status s = limit_shared_decide(
+        l->shared,
+        call->tour.action == LIMIT_ASK_TAKE ? LIMIT_TAKE : LIMIT_PEEK, picked,
+        count, verdicts);
 
-    if (l->redis != NULL) {
-        scale_charges(l, charges, call->charges.count, scaled);
-        charges = scaled;
-    }
-    d->source = LIMIT_LOCAL;
-    d->count = call->charges.count;
-    d->status = limit_shared_decide(
-        l->shared, call->ask.action == LIMIT_ASK_TAKE ? LIMIT_TAKE : LIMIT_PEEK,
-        charges, call->charges.count, d->verdicts);
-    tell_later(call);
+    for (size_t i = 0; i < call->charges.count; i++)
+        if (limit_set_has(which, i)) {
+            d->verdicts[i] = verdicts[at++];
+            d->verdicts[i].is_local = true;
+        }
+    if (s == STATUS_LIMITED)
+        d->status = STATUS_LIMITED;
+    if (does_matter(&call->charges, which))
+        d->source = LIMIT_LOCAL;
 }
 
-/* Redis could not decide it. */
-static void fall_back(struct limit_call *call)
+/* Redis could not decide these. */
+static void fall_back(struct limit_call *call, limit_set which)
 {
     struct limit_decision *d = &call->decision;
+    bool is_all = which == limit_set_all(call->charges.count);
 
     switch (call->limiter->settings.on_failure) {
     case LIMIT_FAIL_LOCAL:
-        decide_here(call);
+        decide_here(call, which);
         return;
     case LIMIT_FAIL_ALLOW:
-        d->source = LIMIT_OPEN;
-        d->status = STATUS_OK;
+        if (does_matter(&call->charges, which))
+            d->source = LIMIT_OPEN;
         break;
     case LIMIT_FAIL_DENY:
-        d->source = LIMIT_LOCAL;
-        d->status = STATUS_UNAVAILABLE;
+        if (has_enforced(&call->charges, which)) {
+            d->source = LIMIT_LOCAL;
+            d->status = STATUS_UNAVAILABLE;
+            /* Who only looks may see what there is to see. */
+            is_all = is_all || call->tour.action == LIMIT_ASK_TAKE;
+        } else if (is_all) {
+            d->source = LIMIT_OPEN; /* shadow limits refuse nobody */
+        }
         break;
     }
-    d->count = 0;
-    tell_later(call);
+    if (is_all)
+        d->count = 0;
 }
 
 /* A server that answers and cannot decide (read-only, out of memory) keeps
  * the circuit closed, so nobody else tells about it. */
-static void complain(struct limiter *l, const struct limit_ask *ask)
+static void complain(struct limiter *l, const struct limit_tour *tour)
 {
-    char why[2 * sizeof(ask->why)];
+    char why[2 * sizeof(tour->why)];
     mono_us now = clock_mono(l->clock);
 
-    if (!redis_is_up(l->redis) ||
+    if (tour->why[0] == '\0' || !redis_is_up(l->redis, tour->failed) ||
         (l->complained_at != 0 &&
          now - l->complained_at < COMPLAINT_INTERVAL_US))
         return;
     l->complained_at = now;
     log_event(LOG_WARNING, "limit.undecided", "reason=%s",
-              log_quote(text_of(ask->why), why, sizeof(why)));
+              log_quote(text_of(tour->why), why, sizeof(why)));
 }
 
 static void remember_denials(struct limit_call *call)
@@ -296,18 +452,39 @@ static void remember_denials(struct limit_call *call)
 
     for (size_t i = 0; i < d->count; i++) {
         const struct limit_charge *c = &call->charges.list[i];
+        const struct limit_verdict *v = &d->verdicts[i];
 
         /* From when it was asked: the answer's way back is not counted. */
-        if (!c->is_shadow && !d->verdicts[i].allowed)
-            limit_denied_add(call->limiter->denied, c,
-                             d->verdicts[i].remaining_utok,
-                             d->verdicts[i].wait_us, call->started_at);
+        if (!c->is_shadow && !v->allowed && !v->is_local)
+            limit_denied_add(call->limiter->denied, c, v->remaining_utok,
+                             v->wait_us, call->started_at);
     }
 }
 
-static void on_asked(struct limit_ask *ask)
+/* The tour is over: what became of the decision? */
+static void conclude(struct limit_call *call)
 {
-    struct limit_call *call = CONTAINER_OF(ask, struct limit_call, ask);
+    struct limit_tour *t = &call->tour;
+    struct limit_decision *d = &call->decision;
+
+    d->source = LIMIT_REDIS;
+    d->status = t->status;
+    d->count = call->charges.count;
+    d->charge_unknown = t->is_unknown;
+    complain(call->limiter, t);
+    /* What a refusal elsewhere has decided is not decided here as well. */
+    if (t->undecided != 0 &&
+        (t->status == STATUS_OK || t->action == LIMIT_ASK_PEEK))
+        fall_back(call, t->undecided);
+    if (t->action != LIMIT_ASK_TAKE || d->status == STATUS_OK)
+        return;
+    give_back(call);
+    remember_denials(call);
+}
+
+static void on_toured(struct limit_tour *tour)
+{
+    struct limit_call *call = CONTAINER_OF(tour, struct limit_call, tour);
     struct limiter *l = call->limiter;
 
     CHECK(call->magic == CALL_MAGIC);
@@ -316,23 +493,14 @@ static void on_asked(struct limit_ask *ask)
         return;
     }
     TAILQ_REMOVE(&l->asking, call, link);
-    if (ask->status == STATUS_UNAVAILABLE) {
-        call->decision.charge_unknown =
-            ask->is_unknown && ask->action == LIMIT_ASK_TAKE;
-        complain(l, ask);
-        if (call->done != NULL)
-            fall_back(call);
-        else
-            call_free(call); /* cancelled: nothing has to be decided */
-        return;
-    }
-    call->decision.source = LIMIT_REDIS;
-    call->decision.status = ask->status;
-    call->decision.count = call->charges.count;
-    if (ask->action == LIMIT_ASK_TAKE && ask->status == STATUS_LIMITED)
-        remember_denials(call);
-    /* This is a turn of the loop already. */
-    tell(l, call);
+    /* Cancelled, and undecided: nothing has to be decided. */
+    if (call->done != NULL || tour->status == STATUS_LIMITED)
+        conclude(call);
+    /* This is a turn of the loop already, unless Redis is being freed. */
+    if (tour->undecided == 0)
+        tell(l, call);
+    else
+        tell_later(call);
 }
 
 /* True: an enforced charge is known to be refused. */
@@ -368,16 +536,29 @@ static void ask_redis(struct limit_call *call)
 {
     struct limiter *l = call->limiter;
 
-    call->ask.store = &l->store;
-    call->ask.charges = call->charges.list;
-    call->ask.count = call->charges.count;
-    call->ask.deadline = call->started_at + l->settings.timeout_us;
-    call->ask.done = on_asked;
-    call->ask.verdicts = call->decision.verdicts;
-    if (limit_ask_start(&call->ask) == STATUS_OK)
+    call->tour.store = &l->store;
+    call->tour.charges = call->charges.list;
+    call->tour.which = limit_set_all(call->charges.count);
+    call->tour.is_strict = l->settings.on_failure == LIMIT_FAIL_DENY &&
+                           call->tour.action == LIMIT_ASK_TAKE;
+    call->tour.deadline = call->started_at + l->settings.timeout_us;
+    call->tour.done = on_toured;
+    call->tour.verdicts = call->decision.verdicts;
+    if (limit_tour_start(&call->tour) == STATUS_OK) {
         TAILQ_INSERT_TAIL(&l->asking, call, link);
-    else
-        fall_back(call);
+        return;
+    }
+    conclude(call);
+    tell_later(call);
+}
+
+/* As if every place were away. */
+static void do_without_redis(struct limit_call *call)
+{
+    call->tour.status = STATUS_OK;
+    call->tour.undecided = limit_set_all(call->charges.count);
+    conclude(call);
+    tell_later(call);
 }
 
 struct question {
@@ -404,18 +585,21 @@ static enum status start(struct limiter *l, struct question q,
     call->limiter = l;
     call->done = done;
     call->arg = arg;
-    call->ask.action = q.action;
+    call->tour.action = q.action;
     call->charges = copy_charges(call->block, charges, count);
     if (l->redis == NULL) {
-        decide_here(call);
+        call->decision.status = STATUS_OK;
+        call->decision.count = count;
+        decide_here(call, limit_set_all(count));
+        tell_later(call);
     } else {
         call->started_at = clock_mono(l->clock);
         if (q.action == LIMIT_ASK_TAKE && is_known_denied(call))
             tell_later(call);
-        else if (q.may_ask_redis && redis_is_up(l->redis))
-            ask_redis(call);
+        else if (!q.may_ask_redis)
+            do_without_redis(call);
         else
-            fall_back(call);
+            ask_redis(call);
     }
     *out = call;
     return STATUS_OK;
@@ -450,74 +634,6 @@ void limit_call_cancel(struct limit_call *call)
 {
     CHECK(call->magic == CALL_MAGIC);
     call->done = NULL;
-}
-
-/* ---- giving back ------------------------------------------------------- */
-
-static void on_refunded(struct limit_ask *ask)
-{
-    struct refund *r = CONTAINER_OF(ask, struct refund, ask);
-
-    CHECK(r->magic == REFUND_MAGIC);
-    if (r->limiter != NULL) {
-        TAILQ_REMOVE(&r->limiter->refunds, r, link);
-        if (ask->status != STATUS_OK)
-            r->limiter->counters.refunds_failed++;
-    }
-    MAGIC_CLEAR(r);
-    free(r);
-}
-
-static enum status refund_redis(struct limiter *l,
-                                const struct limit_charge *charges,
-                                const struct limit_decision *d)
-{
-    struct refund *r = malloc(sizeof(*r) + block_bytes(charges, d->count));
-    enum status s;
-
-    if (r == NULL)
-        return STATUS_NO_MEMORY;
-    memset(r, 0, offsetof(struct refund, verdicts));
-    MAGIC_SET(r, REFUND_MAGIC);
-    r->limiter = l;
-    memcpy(r->verdicts, d->verdicts, sizeof(r->verdicts));
-    r->charges = copy_charges(r->block, charges, d->count);
-    r->ask.action = LIMIT_ASK_GIVE;
-    r->ask.store = &l->store;
-    r->ask.charges = r->charges.list;
-    r->ask.count = r->charges.count;
-    r->ask.deadline = clock_mono(l->clock) + l->settings.timeout_us;
-    r->ask.done = on_refunded;
-    r->ask.verdicts = r->verdicts;
-    s = limit_ask_start(&r->ask);
-    if (s == STATUS_OK)
-        TAILQ_INSERT_TAIL(&l->refunds, r, link);
-    else
-        free(r);
-    return s;
-}
-
-void limit_refund(struct limiter *l, const struct limit_charge *charges,
-                  const struct limit_decision *decision)
-{
-    struct limit_charge scaled[LIMIT_CHARGES_MAX];
-
-    if (decision->status != STATUS_OK || decision->count == 0)
-        return;
-    l->counters.refunds++;
-    if (decision->source == LIMIT_LOCAL) {
-        if (l->redis != NULL) {
-            scale_charges(l, charges, decision->count, scaled);
-            charges = scaled;
-        }
-        limit_shared_refund(l->shared, charges, decision->count,
-                            decision->verdicts);
-    } else if (decision->source == LIMIT_REDIS) {
-        for (size_t i = 0; i < decision->count; i++)
-            limit_denied_forget(l->denied, charges[i].key);
-        if (refund_redis(l, charges, decision) != STATUS_OK)
-            l->counters.refunds_failed++;
-    }
 }
 
 /* ---- life cycle --------------------------------------------------------- */
@@ -567,12 +683,12 @@ void limiter_free(struct limiter *l)
     {
         call->limiter = NULL;
         call->done = NULL;
-        call->ask.store = NULL;
+        limit_tour_abandon(&call->tour);
     }
     TAILQ_FOREACH(refund, &l->refunds, link)
     {
         refund->limiter = NULL;
-        refund->ask.store = NULL;
+        limit_tour_abandon(&refund->tour);
     }
     if (l->ready_event != NULL)
         event_free(l->ready_event);

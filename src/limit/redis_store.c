@@ -125,12 +125,11 @@ static void add_all(struct arguments *a, const struct limit_ask *ask)
     }
     add_number(a, (int64_t)ask->count);
     for (size_t i = 0; i < ask->count; i++)
-        add_key(a, &ask->charges[i]);
+        add_key(a, &ask->charges[ask->which[i]]);
     add_argument(a, text_of(actions[ask->action]));
     for (size_t i = 0; i < ask->count; i++) {
-        const struct limit_charge *c = &ask->charges[i];
-        bool flag = ask->action == LIMIT_ASK_GIVE ? !ask->verdicts[i].allowed
-                                                  : c->is_shadow;
+        const struct limit_charge *c = &ask->charges[ask->which[i]];
+        bool flag = ask->action != LIMIT_ASK_GIVE && c->is_shadow;
 
         add_number(a, c->rate.capacity_utok);
         add_number(a, c->rate.refill_tokens);
@@ -159,8 +158,24 @@ static enum status send_command(struct limit_ask *ask, int64_t timeout_us)
         argv[i] = text_make(a.bytes->data + from, a.ends[i] - from);
         from = a.ends[i];
     }
-    return redis_command(ask->store->redis, timeout_us, a.count, argv, on_reply,
-                         ask);
+    return redis_command(ask->store->redis, ask->place, timeout_us, a.count,
+                         argv, on_reply, ask);
+}
+
+/* A tag is what Redis hashes; but an empty one is none to it, and one with a
+ * brace would end too early: then it is the key as it is sent that counts. */
+redis_place limit_redis_store_place(struct limit_redis_store *store,
+                                    const struct limit_charge *charge)
+{
+    struct text tag = charge->tag;
+    struct arguments a = {.bytes = &store->scratch, .status = STATUS_OK};
+
+    if (tag.len > 0 && memchr(tag.data, '}', tag.len) == NULL &&
+        memchr(tag.data, '{', tag.len) == NULL)
+        return redis_place_of(store->redis, tag);
+    buffer_clear(a.bytes);
+    add_key(&a, charge);
+    return redis_place_of(store->redis, buffer_text(a.bytes));
 }
 
 static void fail(struct limit_ask *ask, struct text why)
@@ -188,7 +203,7 @@ static bool read_verdicts(struct limit_ask *ask, const struct redis_reply *r)
         int64_t level = redis_reply_integer(redis_reply_at(r, 3 * i + 2));
         int64_t wait = redis_reply_integer(redis_reply_at(r, 3 * i + 3));
 
-        ask->verdicts[i] = (struct limit_verdict){
+        ask->verdicts[ask->which[i]] = (struct limit_verdict){
             .allowed = allowed == 1,
             .is_evaluated = true,
             .remaining_utok = level > 0 ? level : 0,
@@ -230,6 +245,7 @@ static void on_reply(void *arg, const struct redis_result *result)
 
         if (text_starts_with(error, TEXT_LIT("NOSCRIPT")) && load_script(ask))
             return;
+        ask->is_moving = text_starts_with(error, TEXT_LIT("TRYAGAIN"));
         fail(ask, error);
     } else if (!read_verdicts(ask, result->reply)) {
         /* Something answered that is not our script. */
@@ -247,6 +263,7 @@ enum status limit_ask_start(struct limit_ask *ask)
     MAGIC_SET(ask, ASK_MAGIC);
     ask->is_loading = false;
     ask->is_unknown = false;
+    ask->is_moving = false;
     ask->why[0] = '\0';
     s = send_command(ask, ask->deadline - clock_mono(ask->store->clock));
     if (s != STATUS_OK)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * limit/redis_store.h - one decision over buckets in Redis.
+ * limit/redis_store.h - one question about buckets in Redis.
  *
- * One EVALSHA a decision; the script and what it replies are described in
+ * One EVALSHA a question, about buckets of one place (limit/tour.h asks as
+ * many as a decision needs); the script and what it replies are described in
  * decide.lua. Keys are made from the charges: with the tag +14155550100,
  *
  *   sender-limits:burst:+14155550100 ->
@@ -13,6 +14,11 @@
  * A server that does not have the script says NOSCRIPT and has done nothing;
  * then, and only then, the script's text is sent once, within the deadline
  * that was set for the whole.
+ *
+ * While the slot of a cluster moves, some of its keys are here and some are
+ * there, and who is asked about several of them says TRYAGAIN and has done
+ * nothing. (That includes every bucket that is full, since it is no key.)
+ * Asked about one at a time the cluster always knows.
  */
 #ifndef LIMIT_REDIS_STORE_H
 #define LIMIT_REDIS_STORE_H
@@ -24,7 +30,7 @@
 enum limit_ask_action {
     LIMIT_ASK_TAKE,
     LIMIT_ASK_PEEK,
-    LIMIT_ASK_GIVE, /* back, what `verdicts` (in) say was taken */
+    LIMIT_ASK_GIVE, /* back what was taken */
 };
 
 struct limit_ask;
@@ -46,6 +52,10 @@ enum status limit_redis_store_init(struct limit_redis_store *store,
                                    const struct clock *clock) MUST_CHECK;
 void limit_redis_store_release(struct limit_redis_store *store);
 
+/* Where its bucket lives. */
+redis_place limit_redis_store_place(struct limit_redis_store *store,
+                                    const struct limit_charge *charge);
+
 /* One question. Part of its owner's object, which lives, and keeps the
  * charges, until done(). */
 struct limit_ask {
@@ -54,7 +64,9 @@ struct limit_ask {
                                       * called, nothing is asked any more */
     enum limit_ask_action action;
     const struct limit_charge *charges;
-    size_t count;
+    const uint8_t *which; /* of `charges` and `verdicts`: all of one place */
+    size_t count;         /* of `which` */
+    redis_place place;
     mono_us deadline;
     limit_ask_done_fn done;
     bool is_loading; /* the script has been sent along */
@@ -64,11 +76,12 @@ struct limit_ask {
     enum status status;
     struct limit_verdict *verdicts; /* the owner's */
     bool is_unknown; /* UNAVAILABLE, but it may have been charged */
+    bool is_moving;  /* UNAVAILABLE: some keys here, some there */
     char why[64];
 };
 
-/* The members up to `done`, and `verdicts`, are set. STATUS_OK: done() is
- * called once, never before this returns; else it is not:
+/* The members up to `done`, and `verdicts` (TAKE, PEEK), are set. STATUS_OK:
+ * done() is called once, never before this returns; else it is not:
  * STATUS_NO_MEMORY, STATUS_TOO_LARGE (keys beyond all reason),
  * STATUS_UNAVAILABLE (the connection is being freed). */
 enum status limit_ask_start(struct limit_ask *ask) MUST_CHECK;

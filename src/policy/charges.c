@@ -136,6 +136,19 @@ static struct text tag_of(const struct policy_limit *limit, const struct who *w,
     return key;
 }
 
+/* By the narrowest thing that it counts by; a sender has many chats, but its
+ * own requests are the ones that its buckets should refuse first. */
+static uint8_t breadth_of(const struct policy_limit *limit)
+{
+    static const unsigned order[] = {POLICY_PER_SENDER, POLICY_PER_CHAT,
+                                     POLICY_PER_CLIENT, POLICY_PER_CONSUMER};
+    uint8_t breadth = 0;
+
+    while (breadth < ARRAY_LEN(order) && !(limit->per & order[breadth]))
+        breadth++;
+    return breadth;
+}
+
 static const struct policy_rate *rate_for(const struct policy_limit *limit,
                                           const struct policy_facts *facts)
 {
@@ -197,6 +210,7 @@ static enum status make_charge(const struct policy_due *due,
         .limit = due->limit->name,
         .is_shadow = due->policy->is_shadow,
         .key = make_key(arena, due, w),
+        .breadth = breadth_of(due->limit),
         .capacity = rate->capacity,
         .refill = rate->refill,
         .period_us = rate->period_us,

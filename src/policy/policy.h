@@ -220,6 +220,8 @@ struct policy_charge {
     bool is_shadow;
     struct text key;  /* "sender-limits:burst:<what is counted>" */
     struct text tag;  /* what the keys of one decision hash by */
+    uint8_t breadth;  /* how many share it: 0 a sender's requests, 1 a
+                       * chat's, 2 a client's, 3 a consumer's, 4 all */
     int64_t capacity; /* tokens */
     int64_t refill;   /* tokens a period, 0: never */
     int64_t period_us;

@@ -342,8 +342,9 @@ enum status sender_find(struct sender *s, struct text chat,
     const struct text argv[] = {
         TEXT("GET"),
         redis_key(text_make(search->chat, chat.len), key, sizeof(key))};
-    enum status status = redis_command(s->redis, s->redis_timeout_us,
-                                       ARRAY_LEN(argv), argv, on_found, search);
+    enum status status = redis_command(
+        s->redis, redis_place_of(s->redis, argv[1]), s->redis_timeout_us,
+        ARRAY_LEN(argv), argv, on_found, search);
     if (status != STATUS_OK) {
         free(search);
         return status;
@@ -374,15 +375,20 @@ void sender_learn(struct sender *s, struct text chat, struct text number)
     if (!lower(chat, id) || !sender_is_number(number))
         return;
     struct text lowered = text_make(id, chat.len);
-    bool can_write = s->redis != NULL && redis_is_up(s->redis);
-    if (!cache_keep(s->shared, lowered, number,
-                    can_write ? FROM_UPSTREAM : FROM_UPSTREAM_REDIS_AWAY))
-        return;
     const struct text argv[] = {TEXT("SET"),
                                 redis_key(lowered, key, sizeof(key)), number,
                                 TEXT("EX"), TEXT(REDIS_EXPIRY_S)};
+    redis_place at = 0;
+    bool can_write = false;
+    if (s->redis != NULL) {
+        at = redis_place_of(s->redis, argv[1]);
+        can_write = redis_is_up(s->redis, at);
+    }
+    if (!cache_keep(s->shared, lowered, number,
+                    can_write ? FROM_UPSTREAM : FROM_UPSTREAM_REDIS_AWAY))
+        return;
     /* Out of memory: it is learned again from the next answer. */
-    enum status status = redis_command(s->redis, s->redis_timeout_us,
+    enum status status = redis_command(s->redis, at, s->redis_timeout_us,
                                        ARRAY_LEN(argv), argv, on_written, NULL);
     (void)status;
 }

@@ -178,12 +178,8 @@ START_TEST(what_serve_would_refuse_is_found)
     static const struct {
         const char *members, *problem;
     } cases[] = {
-        {"\"redis\": {\"url\": \"redis+cluster://h:1,h:2\"}",
-         "gate.conf:1:19: redis.url: this version knows single servers only"},
-        {"\"redis\": {\"url\": \"redis+sentinel://h:1,h:2/name\"}",
-         "redis.url: this version knows single servers only"},
         {"\"redis\": {\"url\": \"rediss://h\"}",
-         "redis.url: this version speaks no TLS to Redis"},
+         "gate.conf:1:19: redis.url: this version speaks no TLS to Redis"},
         {"\"redis\": {\"url\": \"redis://h\"}, \"audit\": {\"stream\": \"s\"}",
          "audit.stream: this version does not write"},
         {"\"tls\": {\"certificate\": \"/nowhere/c\", \"key\": \"/nowhere/k\"}",

@@ -90,7 +90,7 @@ START_TEST(one_limit_with_tokens_left)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, true, 12 * LIMIT_UTOK + 999999, 0});
+        (struct limit_verdict){true, true, 12 * LIMIT_UTOK + 999999, 0, false});
     expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=12;t=12", 0);
 }
 END_TEST
@@ -100,7 +100,7 @@ START_TEST(an_empty_allowed_bucket_still_says_one_second)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, true, 0, 0});
+        (struct limit_verdict){true, true, 0, 0, false});
     expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=0;t=1", 0);
 }
 END_TEST
@@ -110,7 +110,7 @@ START_TEST(a_limit_that_never_refills_has_no_window)
     struct fixture f;
     setup(&f);
     add(&f, "gift", (struct limit_rate)NEVER,
-        (struct limit_verdict){false, true, 0, LIMIT_WAIT_NEVER});
+        (struct limit_verdict){false, true, 0, LIMIT_WAIT_NEVER, false});
     expect(&f, "\"gift\";q=10", "\"gift\";r=0;t=86400", 86400 * US_PER_S);
 }
 END_TEST
@@ -133,9 +133,9 @@ START_TEST(the_one_closest_to_refusing_is_named)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, true, 20 * LIMIT_UTOK, 0});
+        (struct limit_verdict){true, true, 20 * LIMIT_UTOK, 0, false});
     add(&f, "day", (struct limit_rate)DAILY,
-        (struct limit_verdict){true, true, 3 * LIMIT_UTOK, 0});
+        (struct limit_verdict){true, true, 3 * LIMIT_UTOK, 0, false});
     expect(&f, "\"burst\";q=30;w=30, \"day\";q=5000;w=86400",
            "\"day\";r=3;t=52", 0);
 }
@@ -146,9 +146,9 @@ START_TEST(a_refusal_is_closer_than_any_remainder)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, true, 0, 0});
+        (struct limit_verdict){true, true, 0, 0, false});
     add(&f, "day", (struct limit_rate)DAILY,
-        (struct limit_verdict){false, true, 400000, 10368000});
+        (struct limit_verdict){false, true, 400000, 10368000, false});
     expect(&f, "\"burst\";q=30;w=30, \"day\";q=5000;w=86400",
            "\"day\";r=0;t=11", 10368000);
 }
@@ -175,9 +175,9 @@ START_TEST(a_shadow_limit_is_never_shown)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){true, true, 20 * LIMIT_UTOK, 0});
+        (struct limit_verdict){true, true, 20 * LIMIT_UTOK, 0, false});
     add(&f, "trial", (struct limit_rate)NEVER,
-        (struct limit_verdict){false, true, 0, LIMIT_WAIT_NEVER});
+        (struct limit_verdict){false, true, 0, LIMIT_WAIT_NEVER, false});
     f.charges[1].is_shadow = true;
     expect(&f, "\"burst\";q=30;w=30", "\"burst\";r=20;t=20", 0);
 }

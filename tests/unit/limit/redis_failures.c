@@ -102,9 +102,9 @@ static struct limit_counters counters(void)
 
 static void wait_for_return(void)
 {
-    for (int i = 0; i < 1000 && !redis_is_up(redis); i++)
+    for (int i = 0; i < 1000 && !redis_is_up(redis, 0); i++)
         run_for(base, 0.01);
-    ck_assert(redis_is_up(redis));
+    ck_assert(redis_is_up(redis, 0));
 }
 
 static void ask(const char *line, const char *expected)
@@ -432,7 +432,7 @@ START_TEST(one_byte_a_second)
         ck_assert_int_eq(decide(&c), STATUS_OK);
         ck_assert_int_eq(last.source, LIMIT_LOCAL);
     }
-    ck_assert(!redis_is_up(redis));
+    ck_assert(!redis_is_up(redis, 0));
     close_all();
 }
 END_TEST

@@ -232,7 +232,7 @@ START_TEST(the_arithmetic_equals_bucket_c)
                 argv[n++] = text_of(at);
             }
         }
-        ck_assert_int_eq(redis_command(redis, (int64_t)WAIT_S * US_PER_S, n,
+        ck_assert_int_eq(redis_command(redis, 0, (int64_t)WAIT_S * US_PER_S, n,
                                        argv, on_history, &e),
                          STATUS_OK);
         ck_assert(run_until(base, &e.done, 1, WAIT_S));

@@ -340,14 +340,14 @@ START_TEST(learned_while_redis_is_away_is_written_when_it_is_back)
     redis_server_start(&server, false, NULL);
     open_sender(10, true);
     redis_server_kill(&server);
-    for (int i = 0; i < 1000 && redis_is_up(redis); i++) {
+    for (int i = 0; i < 1000 && redis_is_up(redis, 0); i++) {
         ck_assert_int_eq(find("nobody"), STATUS_UNAVAILABLE);
         run_for(base, 0.001);
     }
     learn(CHAT, NUMBER);
     ck_assert_str_eq(cached(CHAT), NUMBER);
     redis_server_restart(&server);
-    for (int i = 0; i < 1000 && !redis_is_up(redis); i++)
+    for (int i = 0; i < 1000 && !redis_is_up(redis, 0); i++)
         run_for(base, 0.01);
     ck_assert_int_eq(find(CHAT), STATUS_NOT_FOUND);
     learn(CHAT, NUMBER);

@@ -4,7 +4,7 @@
  * stalls, restarts, and scripted ones that talk nonsense. Times are asserted
  * only as "far from the deadline that a hang would have run into".
  */
-#include "base/redis.h"
+#include "base/redis_link.h"
 
 #include <check.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 #define WAIT_S 10.0
 
 static struct event_base *base;
-static struct redis *redis;
+static struct redis_link *redis;
 static struct redis_server server;
 
 /* What the last command, and all of them, came to. */
@@ -71,7 +71,8 @@ static void command(int64_t timeout_us, const char *a, const char *b,
     int before = seen.done;
 
     ck_assert_int_eq(
-        redis_command(redis, timeout_us, argc, argv, on_done, NULL), STATUS_OK);
+        redis_link_command(redis, false, timeout_us, argc, argv, on_done, NULL),
+        STATUS_OK);
     ck_assert_int_eq(seen.done, before); /* never before it returns */
 }
 
@@ -99,7 +100,8 @@ static void open_with(const struct redis_options *o)
     memset(&seen, 0, sizeof(seen));
     base = event_base_new();
     ck_assert_ptr_nonnull(base);
-    ck_assert_int_eq(redis_new(base, clock_system(), o, &redis), STATUS_OK);
+    ck_assert_int_eq(
+        redis_link_new(base, clock_system(), o, NULL, NULL, &redis), STATUS_OK);
 }
 
 static void open_default(void)
@@ -117,16 +119,16 @@ static void start_and_open(void)
 
 static void close_all(void)
 {
-    redis_free(redis);
+    redis_link_free(redis);
     event_base_free(base);
     redis_server_remove(&server);
 }
 
 static struct redis_counters counters(void)
 {
-    struct redis_counters c;
+    struct redis_counters c = {0};
 
-    redis_counters_get(redis, &c);
+    redis_link_count(redis, &c);
     return c;
 }
 
@@ -181,8 +183,9 @@ START_TEST(replies_nest)
     int flag = 0;
 
     start_and_open();
-    ck_assert_int_eq(redis_command(redis, LONG_US, 3, argv, on_nested, &flag),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        redis_link_command(redis, false, LONG_US, 3, argv, on_nested, &flag),
+        STATUS_OK);
     ck_assert(run_until(base, &flag, 1, WAIT_S));
     close_all();
 }
@@ -233,12 +236,12 @@ START_TEST(over_tcp_by_address_and_by_name)
         struct redis_options o = to_server();
 
         o.path = NULL;
-        o.host = hosts[i];
-        o.port = server.port;
+        o.host.name = hosts[i];
+        o.host.port = server.port;
         open_with(&o);
         ask("PING", NULL, NULL);
         ck_assert_str_eq(seen.text, "PONG");
-        redis_free(redis);
+        redis_link_free(redis);
         event_base_free(base);
     }
     redis_server_remove(&server);
@@ -250,13 +253,13 @@ START_TEST(a_name_that_does_not_resolve)
     struct redis_options o;
 
     redis_options_default(&o);
-    o.host = "redis.invalid";
+    o.host.name = "redis.invalid";
     open_with(&o);
     command(LONG_US, "PING", NULL, NULL);
     ck_assert(run_until(base, &seen.done, 1, WAIT_S));
     ck_assert_int_eq(seen.unavailable, 1);
     ck_assert_int_eq(seen.unavailable_sent, 0);
-    redis_free(redis);
+    redis_link_free(redis);
     event_base_free(base);
 }
 END_TEST
@@ -266,10 +269,10 @@ START_TEST(freed_while_a_name_is_resolved)
     struct redis_options o;
 
     redis_options_default(&o);
-    o.host = "redis.invalid";
+    o.host.name = "redis.invalid";
     open_with(&o);
     command(LONG_US, "PING", NULL, NULL);
-    redis_free(redis);
+    redis_link_free(redis);
     ck_assert_int_eq(seen.unavailable, 1);
     event_base_free(base);
 }
@@ -282,18 +285,21 @@ START_TEST(options_that_cannot_work)
 
     base = event_base_new();
     redis_options_default(&o);
-    ck_assert_int_eq(redis_new(base, clock_system(), &o, &redis),
-                     STATUS_INVALID);
+    ck_assert_int_eq(
+        redis_link_new(base, clock_system(), &o, NULL, NULL, &redis),
+        STATUS_INVALID);
     memset(path, 'x', sizeof(path) - 1);
     path[sizeof(path) - 1] = '\0';
     o.path = path;
-    ck_assert_int_eq(redis_new(base, clock_system(), &o, &redis),
-                     STATUS_INVALID);
+    ck_assert_int_eq(
+        redis_link_new(base, clock_system(), &o, NULL, NULL, &redis),
+        STATUS_INVALID);
     o.path = NULL;
-    o.host = "127.0.0.1";
+    o.host.name = "127.0.0.1";
     o.tls = true;
-    ck_assert_int_eq(redis_new(base, clock_system(), &o, &redis),
-                     STATUS_UNAVAILABLE);
+    ck_assert_int_eq(
+        redis_link_new(base, clock_system(), &o, NULL, NULL, &redis),
+        STATUS_UNAVAILABLE);
     event_base_free(base);
 }
 END_TEST
@@ -310,14 +316,14 @@ START_TEST(password_and_database)
     open_with(&o);
     ask("SET", "key", "in seven");
     ck_assert_str_eq(seen.text, "OK");
-    redis_free(redis);
+    redis_link_free(redis);
     event_base_free(base);
 
     o.user = "default";
     open_with(&o);
     ask("GET", "key", NULL);
     ck_assert_str_eq(seen.text, "in seven");
-    redis_free(redis);
+    redis_link_free(redis);
     event_base_free(base);
 
     o.database = 0;
@@ -344,7 +350,7 @@ START_TEST(nothing_runs_where_the_greeting_failed)
         ask("SET", "key", "value");
         ck_assert_int_eq(seen.unavailable, 1);
         ck_assert_int_eq(seen.unavailable_sent, 0);
-        redis_free(redis);
+        redis_link_free(redis);
         event_base_free(base);
     }
     o.database = 0;
@@ -365,12 +371,12 @@ START_TEST(a_stalled_server_opens_the_circuit)
     ask("PING", NULL, NULL);
     redis_server_stall(&server);
     for (int i = 0; i < 3; i++) {
-        ck_assert(redis_is_up(redis));
+        ck_assert(redis_link_is_up(redis));
         command(TIMEOUT_US, "INCR", "n", NULL);
         ck_assert(run_until(base, &seen.done, 2 + i, WAIT_S));
         ck_assert_int_eq(seen.timeouts, 1 + i);
     }
-    ck_assert(!redis_is_up(redis));
+    ck_assert(!redis_link_is_up(redis));
     /* Now nothing waits, whatever its own deadline is. */
     for (int i = 0; i < 100; i++)
         command(LONG_US, "INCR", "n", NULL);
@@ -380,11 +386,11 @@ START_TEST(a_stalled_server_opens_the_circuit)
     ck_assert_uint_eq(counters().circuit_opened, 1);
 
     run_for(base, 0.2); /* probes come and go */
-    ck_assert(!redis_is_up(redis));
+    ck_assert(!redis_link_is_up(redis));
     redis_server_continue(&server);
-    for (int i = 0; i < 1000 && !redis_is_up(redis); i++)
+    for (int i = 0; i < 1000 && !redis_link_is_up(redis); i++)
         run_for(base, 0.01);
-    ck_assert(redis_is_up(redis));
+    ck_assert(redis_link_is_up(redis));
     ask("INCR", "n", NULL);
     ck_assert_int_eq(seen.kind, REDIS_INTEGER);
     /* The three before may have been done, late; the hundred were not. */
@@ -462,10 +468,10 @@ START_TEST(a_killed_server_fails_fast_and_returns)
     }
     ck_assert_int_eq(seen.unavailable, 21);
     ck_assert_int_eq(seen.unavailable_sent, 1);
-    ck_assert(!redis_is_up(redis));
+    ck_assert(!redis_link_is_up(redis));
 
     redis_server_restart(&server);
-    for (int i = 0; i < 1000 && !redis_is_up(redis); i++)
+    for (int i = 0; i < 1000 && !redis_link_is_up(redis); i++)
         run_for(base, 0.01);
     ask("INCR", "n", NULL);
     ck_assert_int_eq(seen.integer, 1);
@@ -484,7 +490,7 @@ START_TEST(an_idle_connection_that_is_closed_is_no_failure)
         redis_server_ask(&server, "CLIENT KILL TYPE normal SKIPME yes", out,
                          sizeof(out));
         run_for(base, 0.03);
-        ck_assert(redis_is_up(redis));
+        ck_assert(redis_link_is_up(redis));
     }
     ask("INCR", "n", NULL);
     ck_assert_int_eq(seen.integer, 11);
@@ -518,7 +524,7 @@ START_TEST(error_replies_are_replies)
     for (int i = 0; i < 10; i++)
         ask("INCR", "n", NULL);
     ck_assert_int_eq(seen.errors, 10);
-    ck_assert(redis_is_up(redis));
+    ck_assert(redis_link_is_up(redis));
     ck_assert_uint_eq(counters().failures, 0);
     close_all();
 }
@@ -604,7 +610,7 @@ START_TEST(one_byte_a_second_meets_the_deadline)
         ck_assert(run_until(base, &seen.done, 1 + i, WAIT_S));
     }
     ck_assert_int_eq(seen.timeouts, 3);
-    ck_assert(!redis_is_up(redis));
+    ck_assert(!redis_link_is_up(redis));
     command(LONG_US, "INCR", "n", NULL);
     ck_assert(run_until(base, &seen.done, 4, WAIT_S));
     ck_assert_int_eq(seen.unavailable, 1);
@@ -626,13 +632,13 @@ START_TEST(a_server_on_parole)
     ck_assert(run_until(base, &seen.done, 3, WAIT_S));
     ck_assert_int_eq(seen.timeouts, 3);
     for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 1000 && !redis_is_up(redis); i++)
+        for (int i = 0; i < 1000 && !redis_link_is_up(redis); i++)
             run_for(base, 0.01);
-        ck_assert(redis_is_up(redis));
+        ck_assert(redis_link_is_up(redis));
         timeouts = seen.timeouts;
         command(TIMEOUT_US, "INCR", "n", NULL);
         ck_assert(run_until(base, &seen.timeouts, timeouts + 1, WAIT_S));
-        ck_assert(!redis_is_up(redis));
+        ck_assert(!redis_link_is_up(redis));
     }
     close_all();
 }
@@ -689,8 +695,9 @@ static void on_freed(void *arg, const struct redis_result *result)
     int *flag = arg;
 
     ck_assert_int_eq(result->status, STATUS_UNAVAILABLE);
-    ck_assert_int_eq(redis_command(redis, LONG_US, 1, argv, on_freed, arg),
-                     STATUS_UNAVAILABLE);
+    ck_assert_int_eq(
+        redis_link_command(redis, false, LONG_US, 1, argv, on_freed, arg),
+        STATUS_UNAVAILABLE);
     ++*flag;
 }
 
@@ -704,11 +711,12 @@ START_TEST(freeing_completes_what_is_under_way)
     redis_server_stall(&server);
     for (int i = 0; i < 10; i++) {
         ck_assert_int_eq(
-            redis_command(redis, LONG_US, 1, argv, on_freed, &flag), STATUS_OK);
+            redis_link_command(redis, false, LONG_US, 1, argv, on_freed, &flag),
+            STATUS_OK);
         if (i == 4)
             event_base_loop(base, EVLOOP_NONBLOCK);
     }
-    redis_free(redis);
+    redis_link_free(redis);
     redis = NULL;
     ck_assert_int_eq(flag, 10);
     close_all();
@@ -723,8 +731,9 @@ static void on_again(void *arg, const struct redis_result *result)
 
     ck_assert_int_eq(result->status, STATUS_OK);
     if (++*flag < 1000)
-        ck_assert_int_eq(redis_command(redis, LONG_US, 2, argv, on_again, arg),
-                         STATUS_OK);
+        ck_assert_int_eq(
+            redis_link_command(redis, false, LONG_US, 2, argv, on_again, arg),
+            STATUS_OK);
 }
 
 START_TEST(a_callback_may_ask_again)
@@ -733,8 +742,9 @@ START_TEST(a_callback_may_ask_again)
     int flag = 0;
 
     start_and_open();
-    ck_assert_int_eq(redis_command(redis, LONG_US, 2, argv, on_again, &flag),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        redis_link_command(redis, false, LONG_US, 2, argv, on_again, &flag),
+        STATUS_OK);
     ck_assert(run_until(base, &flag, 1000, WAIT_S));
     close_all();
 }
