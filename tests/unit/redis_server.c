@@ -43,8 +43,7 @@ static void make_dir(struct redis_server *s)
     snprintf(s->path, sizeof(s->path), "%s/socket", s->dir);
 }
 
-/* A port that was free a moment ago. */
-static int free_port(void)
+int redis_server_free_port(void)
 {
     struct sockaddr_in a = {.sin_family = AF_INET,
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -71,23 +70,25 @@ static int connect_unix(const char *path)
     return fd;
 }
 
-static void wait_for_socket(const struct redis_server *s)
+/* False: it has ended. */
+static bool wait_for_socket(struct redis_server *s)
 {
     for (int i = 0; i < 1000; i++) {
         int fd = connect_unix(s->path);
 
         if (fd >= 0) {
             close(fd);
-            return;
+            return true;
         }
         if (waitpid(s->pid, NULL, WNOHANG) == s->pid)
             break;
         nap(10000);
     }
-    ck_abort_msg("redis-server did not start (apt-get install redis-server)");
+    redis_server_kill(s);
+    return false;
 }
 
-static pid_t fork_child(void)
+pid_t redis_server_fork(void)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -102,7 +103,7 @@ static pid_t fork_child(void)
     return pid;
 }
 
-static void launch(struct redis_server *s)
+static bool launch(struct redis_server *s)
 {
     char port[12];
     const char *args[ARGS_MAX] = {
@@ -118,7 +119,7 @@ static void launch(struct redis_server *s)
         ck_assert_uint_lt(n, ARGS_MAX - 1);
         args[n++] = s->options[i];
     }
-    s->pid = fork_child();
+    s->pid = redis_server_fork();
     if (s->pid == 0) {
         int null = open("/dev/null", O_RDWR);
 
@@ -127,16 +128,35 @@ static void launch(struct redis_server *s)
         execvp(args[0], (char *const *)(uintptr_t)args);
         _exit(127);
     }
-    wait_for_socket(s);
+    return wait_for_socket(s);
+}
+
+static void launch_surely(struct redis_server *s)
+{
+    if (!launch(s))
+        ck_abort_msg("redis-server did not start "
+                     "(apt-get install redis-server)");
 }
 
 void redis_server_start(struct redis_server *s, bool with_port,
                         const char *const *options)
 {
     make_dir(s);
-    s->port = with_port ? free_port() : 0;
+    s->port = with_port ? redis_server_free_port() : 0;
     s->options = options;
-    launch(s);
+    launch_surely(s);
+}
+
+bool redis_server_try(struct redis_server *s, bool with_port,
+                      const char *const *options)
+{
+    make_dir(s);
+    s->port = with_port ? redis_server_free_port() : 0;
+    s->options = options;
+    if (launch(s))
+        return true;
+    redis_server_remove(s);
+    return false;
 }
 
 void redis_server_kill(struct redis_server *s)
@@ -152,7 +172,7 @@ void redis_server_restart(struct redis_server *s)
 {
     redis_server_kill(s);
     unlink(s->path);
-    launch(s);
+    launch_surely(s);
 }
 
 void redis_server_stall(struct redis_server *s)
@@ -170,8 +190,12 @@ void redis_server_continue(struct redis_server *s)
 
 void redis_server_remove(struct redis_server *s)
 {
+    char nodes[128];
+
     redis_server_kill(s);
     unlink(s->path);
+    snprintf(nodes, sizeof(nodes), "%s/nodes.conf", s->dir);
+    unlink(nodes); /* of a cluster's node */
     if (rmdir(s->dir) < 0)
         ck_abort_msg("rmdir %s: %s", s->dir, strerror(errno));
 }
@@ -240,13 +264,13 @@ void scripted_server_start(struct redis_server *s, const char *const *replies,
     if (listener < 0 || bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
         listen(listener, 64) < 0)
         ck_abort_msg("listen: %s", strerror(errno));
-    s->pid = fork_child();
+    s->pid = redis_server_fork();
     if (s->pid == 0) {
         signal(SIGCHLD, SIG_IGN);
         for (;;) {
             int fd = accept(listener, NULL, NULL);
 
-            if (fd >= 0 && fork_child() == 0) {
+            if (fd >= 0 && redis_server_fork() == 0) {
                 serve(fd, replies, us_a_byte);
                 _exit(0);
             }

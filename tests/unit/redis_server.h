@@ -25,6 +25,12 @@ struct redis_server {
 /* `options`: more arguments for redis-server, up to a NULL; or NULL. */
 void redis_server_start(struct redis_server *s, bool with_port,
                         const char *const *options);
+/* The same; false, and nothing left behind, when it ends at once (a port was
+ * taken in between). */
+bool redis_server_try(struct redis_server *s, bool with_port,
+                      const char *const *options);
+/* A port of 127.0.0.1 that was free a moment ago. */
+int redis_server_free_port(void);
 /* SIGKILL, and wait. The directory goes with redis_server_remove(). */
 void redis_server_kill(struct redis_server *s);
 /* Once more, empty, at the same address. */
@@ -39,6 +45,9 @@ void redis_server_ask(const struct redis_server *s, const char *line, char *out,
                       size_t size);
 /* The number that `line` is answered with. */
 long redis_server_ask_number(const struct redis_server *s, const char *line);
+
+/* A process of the test's that dies with it; 0 in the child. */
+pid_t redis_server_fork(void);
 
 /* A server that answers what it is asked with a script: the first piece of
  * bytes of a connection gets the first reply, and so on; the last one is

@@ -557,19 +557,6 @@ START_TEST(a_bucket_that_is_full_again_is_gone)
 }
 END_TEST
 
-static int free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, len), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    close(fd);
-    return ntohs(a.sin_port);
-}
-
 /* A cluster node refuses undeclared keys, and declared ones of two slots. */
 START_TEST(every_key_is_declared_in_KEYS)
 {
@@ -577,7 +564,7 @@ START_TEST(every_key_is_declared_in_KEYS)
 
     /* Its bus takes a port, also of a server on a unix socket; the default one
      * may be that of a test beside this one. */
-    snprintf(port, sizeof(port), "%d", free_port());
+    snprintf(port, sizeof(port), "%d", redis_server_free_port());
 
     const char *const options[] = {"--cluster-enabled",
                                    "yes",
@@ -590,7 +577,6 @@ START_TEST(every_key_is_declared_in_KEYS)
                                 charge("p:b:some-chat", 10),
                                 charge("p:c:billing:+14155550100", 10)};
     struct limit_call *call;
-    char nodes[128];
 
     redis_server_start(&server, true, options);
     ask("CLUSTER ADDSLOTSRANGE 0 16383", "+OK");
@@ -607,9 +593,6 @@ START_TEST(every_key_is_declared_in_KEYS)
     ask("EXISTS chatgate:{+14155550100}:p:a:", ":1");
     ask("EXISTS chatgate:{+14155550100}:p:b:some-chat", ":1");
     ask("EXISTS chatgate:{+14155550100}:p:c:billing:", ":1");
-    redis_server_kill(&server);
-    snprintf(nodes, sizeof(nodes), "%s/nodes.conf", server.dir);
-    remove(nodes);
     close_all();
 }
 END_TEST
