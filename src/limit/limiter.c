@@ -516,9 +516,8 @@ static bool is_known_denied(struct limit_call *call)
 
         *v = (struct limit_verdict){.allowed = true,
                                     .remaining_utok = c->rate.capacity_utok};
-        if (c->is_shadow ||
-            !limit_denied_find(l->denied, c, call->started_at, &v->wait_us,
-                               &v->remaining_utok))
+        if (c->is_shadow || !limit_denied_find(l->denied, c, call->started_at,
+                                               &v->wait_us, &v->remaining_utok))
             continue;
         v->allowed = false;
         v->is_evaluated = true;

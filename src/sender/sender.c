@@ -29,6 +29,7 @@
 #define CHATS_MAX (UINT32_C(1) << 28)
 #define SEARCH_MAGIC 0x53524348U
 #define REDIS_EXPIRY_S "86400"
+#define AT_ONCE_PART 8 /* of the time-out: less is no wait to speak of */
 #define REDIS_WRITE_INTERVAL_US (INT64_C(3600) * US_PER_S)
 
 struct slot {
@@ -55,6 +56,7 @@ struct sender_search {
     struct sender_search *next, **link;
     sender_found_fn done; /* NULL: cancelled */
     void *arg;
+    mono_us asked_at;
     char chat[SENDER_CHAT_MAX + 1];
     size_t chat_len;
 };
@@ -286,6 +288,14 @@ bool sender_cached(struct sender *s, struct text chat,
            cache_find(s->shared, text_make(id, chat.len), out);
 }
 
+/* Refused at the door: nobody has waited. */
+static bool is_at_once(const struct sender_search *search)
+{
+    const struct sender *s = search->sender;
+    return s != NULL && clock_mono(s->clock) - search->asked_at <
+                            s->redis_timeout_us / AT_ONCE_PART;
+}
+
 static void on_found(void *arg, const struct redis_result *result)
 {
     struct sender_search *search;
@@ -297,6 +307,8 @@ static void on_found(void *arg, const struct redis_result *result)
         number = redis_reply_text(result->reply);
     if (result->status == STATUS_OK)
         status = sender_is_number(number) ? STATUS_OK : STATUS_NOT_FOUND;
+    else if (result->status == STATUS_UNAVAILABLE && is_at_once(search))
+        status = STATUS_NOT_FOUND;
     char text[SENDER_NUMBER_SIZE] = "";
     if (status == STATUS_OK) {
         memcpy(text, number.data, number.len);
@@ -336,6 +348,7 @@ enum status sender_find(struct sender *s, struct text chat,
         return STATUS_NOT_FOUND;
     }
     MAGIC_SET(search, SEARCH_MAGIC);
+    search->asked_at = clock_mono(s->clock);
     search->chat_len = chat.len;
     search->done = done;
     search->arg = arg;

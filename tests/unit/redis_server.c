@@ -5,6 +5,7 @@
 #include "redis_server.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -21,7 +22,7 @@
 
 #include "base/check.h"
 
-#define ARGS_MAX 32
+#define ARGS_MAX 64
 
 static void nap(long us)
 {
@@ -188,14 +189,25 @@ void redis_server_continue(struct redis_server *s)
     kill(s->pid, SIGCONT);
 }
 
+/* Of a cluster's node, or of a replica: what it wrote for itself. */
+static void empty_dir(const char *path)
+{
+    char file[512];
+    const struct dirent *e;
+    DIR *dir = opendir(path);
+
+    while (dir != NULL && (e = readdir(dir)) != NULL) {
+        snprintf(file, sizeof(file), "%s/%s", path, e->d_name);
+        unlink(file); /* of "." and "..", it fails */
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
 void redis_server_remove(struct redis_server *s)
 {
-    char nodes[128];
-
     redis_server_kill(s);
-    unlink(s->path);
-    snprintf(nodes, sizeof(nodes), "%s/nodes.conf", s->dir);
-    unlink(nodes); /* of a cluster's node */
+    empty_dir(s->dir);
     if (rmdir(s->dir) < 0)
         ck_abort_msg("rmdir %s: %s", s->dir, strerror(errno));
 }

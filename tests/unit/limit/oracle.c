@@ -280,7 +280,7 @@ static void ask(const char *script, const struct limit_rate *rate,
     argv[n++] = text_of(numbers[4]);
     argv[n++] = text_of(numbers[5]);
     q->answered = 0;
-    REQUIRE(redis_command(redis, 20 * US_PER_S, n, argv, on_answer, q) ==
+    REQUIRE(redis_command(redis, 0, 20 * US_PER_S, n, argv, on_answer, q) ==
             STATUS_OK);
 }
 
