@@ -100,10 +100,11 @@ const struct config_key config_keys[] = {
     {"upstream.connections", CONFIG_INTEGER, "256", 1, 65535,
      AT(upstream.connections), .prose = "at most, a worker"},
     {"redis.url", CONFIG_REDIS_URL, "none", AT(redis.url), .is_nullable = true,
-     .prose = "`redis://[user:pw@]host:port/db`, `unix:///path`; `null`: "
-              "buckets live in this process (`rediss://`, `redis+cluster://` "
-              "and `redis+sentinel://` are known, and refused by this "
-              "version)"},
+     .prose = "`redis://[user:pw@]host:port/db`, `unix:///path`, "
+              "`redis+cluster://[user:pw@]host:port,…`, "
+              "`redis+sentinel://[user:pw@]host:port,…/name[/db]`; `null`: "
+              "buckets live in this process (`rediss://` is known, and "
+              "refused by this version)"},
     {"redis.timeout", CONFIG_DURATION, "50ms", MS, 60 * SECOND,
      AT(redis.timeout_us), .reloads = true, .prose = "a decision"},
     {"redis.on_failure", CONFIG_WORD, "local",

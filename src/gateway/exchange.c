@@ -343,7 +343,7 @@ static void on_sender_found(void *arg, enum status status, const char *number)
     struct exchange *x;
     MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
     x->search = NULL;
-    x->is_redis_silent = status == STATUS_UNAVAILABLE;
+    x->is_redis_silent = status == STATUS_TIMEOUT;
     if (status != STATUS_OK) {
         step_lookup(x);
         return;

@@ -307,8 +307,8 @@ static void on_found(void *arg, const struct redis_result *result)
         number = redis_reply_text(result->reply);
     if (result->status == STATUS_OK)
         status = sender_is_number(number) ? STATUS_OK : STATUS_NOT_FOUND;
-    else if (result->status == STATUS_UNAVAILABLE && is_at_once(search))
-        status = STATUS_NOT_FOUND;
+    else if (result->status == STATUS_TIMEOUT || !is_at_once(search))
+        status = STATUS_TIMEOUT;
     char text[SENDER_NUMBER_SIZE] = "";
     if (status == STATUS_OK) {
         memcpy(text, number.data, number.len);

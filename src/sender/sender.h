@@ -52,11 +52,11 @@ void sender_free(struct sender *s);
 bool sender_cached(struct sender *s, struct text chat,
                    char out[SENDER_NUMBER_SIZE]);
 
-/* STATUS_OK with `number`; STATUS_NOT_FOUND (or an error that Redis answers, or
- * it is known to be away: on a cluster that is said of this chat's place, and
- * buckets may be elsewhere); STATUS_UNAVAILABLE when Redis has not answered,
- * perhaps after the whole time-out: whoever asks it for more on behalf of the
- * same request would wait once more. In either case the upstream is asked. */
+/* STATUS_OK with `number`; STATUS_NOT_FOUND (or an error that Redis answers);
+ * STATUS_UNAVAILABLE when it is known to be away, which on a cluster is said
+ * of this chat's place alone; STATUS_TIMEOUT when it was waited for in vain:
+ * whoever asks it for more on behalf of the same request would wait once
+ * more. In any case but the first the upstream is asked. */
 typedef void (*sender_found_fn)(void *arg, enum status status,
                                 const char *number);
 struct sender_search;

@@ -43,6 +43,9 @@ void redis_server_remove(struct redis_server *s);   /* killed and cleaned up */
  * CRLF, bulk strings and arrays with what follows. */
 void redis_server_ask(const struct redis_server *s, const char *line, char *out,
                       size_t size);
+/* The same; false when no answer comes. */
+bool redis_server_try_ask(const struct redis_server *s, const char *line,
+                          char *out, size_t size);
 /* The number that `line` is answered with. */
 long redis_server_ask_number(const struct redis_server *s, const char *line);
 

@@ -76,7 +76,15 @@ START_TEST(urls_that_are_wrong)
         "redis+sentinel://a:1",
         "redis+sentinel://a:1/",
         "redis+sentinel:///name",
+        "redis+sentinel://a:1//0",
         "redis+sentinel://a:1/na/me",
+        "redis+sentinel://a:1/name/-1",
+        "redis+sentinel://a:1/name/65536",
+        "redis+sentinel://a:1/name/1/2",
+        "redis+cluster://u@a:1",
+        "redis+cluster://::1:7000",
+        "redis+cluster://[::1:7000",
+        "redis+sentinel://a:1,b:0/name",
         "redis+sentinel://a:1/n@me",
         "redis+other://a:1",
     };
@@ -184,6 +192,19 @@ START_TEST(a_socket_a_cluster_and_sentinels)
     ck_assert_uint_eq(r.hosts[0].port, 26379);
     ck_assert_uint_eq(r.hosts[1].port, 26380);
     ck_assert_str_eq(r.sentinel_name, "my-master.1");
+    ck_assert_int_eq(r.database, 0);
+    ck_assert_str_eq(r.shown, "redis+sentinel://a,b:26380/my-master.1");
+
+    r = parse("redis+sentinel://u:pw@[2001:db8::1]:26380,b/cache/7");
+    ck_assert_str_eq(r.hosts[0].host, "2001:db8::1");
+    ck_assert_str_eq(r.sentinel_name, "cache");
+    ck_assert_int_eq(r.database, 7);
+    ck_assert_str_eq(r.user, "u");
+    ck_assert_str_eq(secret_reveal(r.password).data, "pw");
+    ck_assert_str_eq(r.shown,
+                     "redis+sentinel://u:***@[2001:db8::1]:26380,b/cache/7");
+    r = parse("redis+sentinel://a/cache/");
+    ck_assert_int_eq(r.database, 0);
     arena_release(&arena);
 }
 END_TEST
