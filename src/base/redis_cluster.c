@@ -371,7 +371,7 @@ static void sweep(struct cluster *c)
 /* The map that was read is in force: true if it says anything new. */
 static bool adopt(struct cluster *c)
 {
-    uint16_t nodes[REDIS_NODES_MAX];
+    uint16_t nodes[REDIS_NODES_MAX] = {0};
     bool is_new = false;
 
     for (size_t i = 0; i < c->node_end; i++)
