@@ -17,7 +17,7 @@
 #define WORKER_MAGIC 0x776f726bu
 #define SCRATCH_MAX (64 * 1024)
 #define GREETING_TIMEOUT_US (5 * US_PER_S) /* a machine may be busy */
-#define IDLE_POLL_US (20 * US_PER_MS) /* while draining */
+#define IDLE_POLL_US (20 * US_PER_MS)      /* while draining */
 
 static void check_idle(evutil_socket_t fd, short what, void *arg);
 
