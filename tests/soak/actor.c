@@ -467,7 +467,8 @@ static void ask(struct actor *a)
     }
     client_read(a->fd, m == READS_SLOWLY ? 1 + roll(a, 20000) : 0, until,
                 &answer);
-    answer.took_ms = process_now_ms() - begin;
+    a->used_at = process_now_ms(); /* before anything that may wait */
+    answer.took_ms = a->used_at - begin;
     judge_answer(a, &w, m, &answer, before % 2 || before != disturbances(a));
     a->chat_made_at = before;
     /* Who drips on after an early answer may be later than body_timeout. */
@@ -475,7 +476,6 @@ static void ask(struct actor *a)
         (m == DRIPPING && answer.status == 404) || w.kind == MALFORMED ||
         roll(a, 10) == 0)
         hang_up(a, false);
-    a->used_at = process_now_ms();
     client_answer_release(&answer);
     buffer_release(&w.text);
 }
