@@ -122,7 +122,8 @@ START_TEST(a_wait_of_days_is_told_as_it_is)
     struct fixture f;
     setup(&f);
     add(&f, "slow", (struct limit_rate){3 * LIMIT_UTOK, 1, 86400 * US_PER_S},
-        (struct limit_verdict){false, true, 0, 3 * 86400 * US_PER_S - 1});
+        (struct limit_verdict){false, true, 0, 3 * 86400 * US_PER_S - 1,
+                               false});
     expect(&f, "\"slow\";q=3;w=259200", "\"slow\";r=0;t=259200",
            3 * 86400 * US_PER_S - 1);
 }
@@ -161,9 +162,9 @@ START_TEST(of_several_refusals_the_longest_wait_counts)
     struct fixture f;
     setup(&f);
     add(&f, "burst", (struct limit_rate)ONE_A_SECOND,
-        (struct limit_verdict){false, true, 0, 700000});
+        (struct limit_verdict){false, true, 0, 700000, false});
     add(&f, "day", (struct limit_rate)DAILY,
-        (struct limit_verdict){false, true, 400000, 10368000});
+        (struct limit_verdict){false, true, 400000, 10368000, false});
     ck_assert_uint_eq(ratelimit_closest(&f.x), 1);
     expect(&f, "\"burst\";q=30;w=30, \"day\";q=5000;w=86400",
            "\"day\";r=0;t=11", 10368000);
