@@ -363,9 +363,16 @@ START_TEST(a_bound_too_small_for_one_decision_is_raised)
 }
 END_TEST
 
-/* Two buckets taken in opposite orders: one lock, so no deadlock. */
+/* Two buckets taken in opposite orders: one lock, so no deadlock. Enough of
+ * them, begun together, that threads meet: a few thousand are over before the
+ * next thread has started, and pass without any lock. */
+#define HAMMERS 4
+#define BLOWS 250000
+#define HELD 500000 /* of HAMMERS * BLOWS */
+
 struct hammer {
     struct limit_shared *shared;
+    pthread_barrier_t *begin;
     bool reversed;
     int allowed;
 };
@@ -373,12 +380,13 @@ struct hammer {
 static void *hammer(void *arg)
 {
     struct hammer *h = arg;
-    struct limit_charge a = charge("p:a:hot", 1000, 0);
-    struct limit_charge b = charge("p:b:hot", 100000, 0);
+    struct limit_charge a = charge("p:a:hot", HELD, 0);
+    struct limit_charge b = charge("p:b:hot", 2 * HELD, 0);
     struct limit_charge c[2] = {h->reversed ? b : a, h->reversed ? a : b};
     struct limit_verdict v[2];
 
-    for (int i = 0; i < 1000; i++)
+    pthread_barrier_wait(h->begin);
+    for (int i = 0; i < BLOWS; i++)
         h->allowed +=
             limit_shared_decide(h->shared, LIMIT_TAKE, c, 2, v) == STATUS_OK;
     return NULL;
@@ -387,23 +395,26 @@ static void *hammer(void *arg)
 START_TEST(threads_share_exactly)
 {
     struct limit_shared *s = fresh(100);
-    struct hammer h[4];
-    pthread_t threads[4];
-    struct limit_charge b = charge("p:b:hot", 100000, 0);
+    struct hammer h[HAMMERS];
+    pthread_t threads[HAMMERS];
+    pthread_barrier_t begin;
+    struct limit_charge b = charge("p:b:hot", 2 * HELD, 0);
     struct limit_verdict v;
     int allowed = 0;
 
-    for (int i = 0; i < 4; i++) {
-        h[i] = (struct hammer){s, i % 2 == 1, 0};
+    ck_assert_int_eq(pthread_barrier_init(&begin, NULL, HAMMERS), 0);
+    for (int i = 0; i < HAMMERS; i++) {
+        h[i] = (struct hammer){s, &begin, i % 2 == 1, 0};
         ck_assert_int_eq(pthread_create(&threads[i], NULL, hammer, &h[i]), 0);
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < HAMMERS; i++) {
         pthread_join(threads[i], NULL);
         allowed += h[i].allowed;
     }
-    ck_assert_int_eq(allowed, 1000);
+    pthread_barrier_destroy(&begin);
+    ck_assert_int_eq(allowed, HELD);
     ck_assert_int_eq(limit_shared_decide(s, LIMIT_PEEK, &b, 1, &v), STATUS_OK);
-    ck_assert_int_eq(v.remaining_utok, 99000 * LIMIT_UTOK);
+    ck_assert_int_eq(v.remaining_utok, HELD * LIMIT_UTOK);
     limit_shared_free(s);
 }
 END_TEST
