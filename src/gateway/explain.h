@@ -20,8 +20,8 @@ struct explain_question {
 
 /* Called once, on the worker's thread, maybe before explain_ask() returns:
  * STATUS_OK with one JSON object in `answer`; STATUS_NOT_FOUND: no such
- * operation; STATUS_INVALID: `from` is no number; STATUS_NO_MEMORY; STATUS_UNAVAILABLE: the buckets' store is away
- * and on_failure is deny. */
+ * operation; STATUS_INVALID: `from` is no number; STATUS_NO_MEMORY;
+ * STATUS_UNAVAILABLE: the buckets' store is away and on_failure is deny. */
 typedef void (*explain_done_fn)(void *arg, enum status status,
                                 const struct buffer *answer);
 

@@ -34,8 +34,7 @@ static enum status load(const char *content, struct problems *problems,
                         struct config_consumers **out)
 {
     problems_init(problems);
-    enum status s =
-        config_consumers_load(write_file(content), problems, out);
+    enum status s = config_consumers_load(write_file(content), problems, out);
     unlink(path);
     return s;
 }
@@ -53,10 +52,8 @@ START_TEST(a_key_finds_its_consumer_and_no_other)
              "\"keys\": [\"%s\"], \"senders\": [\"*\"]}]}",
              first, second);
     ck_assert_int_eq(load(file, &problems, &c), STATUS_OK);
-    const struct config_consumer *a =
-        config_consumers_find(c, TEXT_LIT("one"));
-    const struct config_consumer *b =
-        config_consumers_find(c, TEXT_LIT("two"));
+    const struct config_consumer *a = config_consumers_find(c, TEXT_LIT("one"));
+    const struct config_consumer *b = config_consumers_find(c, TEXT_LIT("two"));
     ck_assert_str_eq(a->name, "a");
     ck_assert_str_eq(b->name, "b");
     ck_assert_ptr_null(config_consumers_find(c, TEXT_LIT("three")));
@@ -92,7 +89,8 @@ static const struct {
      "\"], \"senders\": [\"*\"]}]}",
      "listed twice"},
     {"{\"consumers\": [{\"name\": \"a\", " GOOD "}, {\"name\": \"a\", "
-     "\"keys\": [\"1" "000000000000000000000000000000000000000000000000000000"
+     "\"keys\": [\"1"
+     "000000000000000000000000000000000000000000000000000000"
      "000000000\"], \"senders\": [\"*\"]}]}",
      "another consumer"},
     {"{\"consumers\": [{\"name\": \"a\", \"keys\": [\"" KEY "\"]}]}",
@@ -118,8 +116,7 @@ START_TEST(what_is_wrong_is_said)
     for (size_t i = 0; i < problems.count; i++)
         is_said = is_said ||
                   strstr(problems.list[i].message, bad[_i].expected) != NULL;
-    ck_assert_msg(is_said, "case %d: \"%s\" is not said", _i,
-                  bad[_i].expected);
+    ck_assert_msg(is_said, "case %d: \"%s\" is not said", _i, bad[_i].expected);
     problems_release(&problems);
 }
 END_TEST

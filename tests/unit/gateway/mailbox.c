@@ -42,8 +42,8 @@ static void *post_all(void *arg)
     struct poster *p = arg;
     for (int i = 0; i < LETTERS; i++) {
         p->letters[i] = (struct letter){p->counter, p->index, i + 1};
-        if (mailbox_post(p->counter->mailbox, count_letter,
-                         &p->letters[i]) != STATUS_OK)
+        if (mailbox_post(p->counter->mailbox, count_letter, &p->letters[i]) !=
+            STATUS_OK)
             abort();
     }
     return NULL;

@@ -25,13 +25,12 @@ START_TEST(the_text_has_each_row_with_help_and_type)
     ck_assert_ptr_nonnull(strstr(text.data, "\nchatgate_requests_total 5\n"));
     ck_assert_ptr_nonnull(
         strstr(text.data, "# TYPE chatgate_requests_total counter\n"));
-    ck_assert_ptr_nonnull(strstr(
-        text.data,
-        "# TYPE chatgate_exchange_buffered_peak_bytes gauge\n"
-        "chatgate_exchange_buffered_peak_bytes 9\n"));
-    ck_assert_ptr_nonnull(strstr(
-        text.data,
-        "chatgate_refusals_total{reason=\"limit\",status=\"429\"} 2\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text.data, "# TYPE chatgate_exchange_buffered_peak_bytes gauge\n"
+                          "chatgate_exchange_buffered_peak_bytes 9\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text.data,
+               "chatgate_refusals_total{reason=\"limit\",status=\"429\"} 2\n"));
     buffer_release(&text);
 }
 END_TEST
