@@ -239,16 +239,32 @@ INLINE bool event_scalar(struct schema_run *run, struct scalar *s)
 
 /* ---- keys ---- */
 
-/* A name that the layout does not know: where pointers find it, and not a
- * second time. */
+/* What pointers go by until the value comes: this member, not the last. */
+static void key_is_current(struct frame *f, const struct layout_member *m)
+{
+    const struct stage *s = f->stage;
+
+    if (s)
+        f->step = &s->steps[m ? m->index : s->last_step];
+    else
+        f->known_name = m ? &m->name.text : NULL;
+}
+
+/* A name that no bit stands for: where pointers find it, and not a second
+ * time. */
 static ASIDE bool key_enter(struct schema_run *run, struct frame *f,
-                            struct text key)
+                            struct text key, const struct layout_member *m)
 {
     struct name_print print = name_print(key.data, key.len);
+    const struct step *last = f->step;
 
     f->name = NULL;
     machine_path(run, f, key, print);
-    return frame_add_key(run, f, print);
+    key_is_current(f, m);
+    if (!frame_add_key(run, f, print))
+        return false;
+    f->step = last; /* waking needs it */
+    return true;
 }
 
 static ASIDE bool key_any(struct schema_run *run, const char *p, size_t len)
@@ -270,11 +286,12 @@ static ASIDE bool key_any(struct schema_run *run, const char *p, size_t len)
         f->name = &m->name.text;
         f->key_len = 0;
         if (f->seen & bit) {
+            key_is_current(f, m);
             frame_refuse_twice(run);
             return false;
         }
         f->seen |= bit;
-    } else if (!key_enter(run, f, key)) {
+    } else if (!key_enter(run, f, key, m)) {
         return false;
     }
     if (!s || f->count > s->max)

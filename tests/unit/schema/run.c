@@ -403,6 +403,39 @@ START_TEST(a_million_keys_end_at_the_limit)
 }
 END_TEST
 
+/* The record shows names of the contract, and none that a client chose: that
+ * of the member which is twice, not of the one before it. */
+START_TEST(a_member_that_is_twice_is_recorded_by_its_own_name)
+{
+    static const struct {
+        const char *body, *says;
+    } rows[] = {
+        {"{\"mine\":1,\"to\":[],\"mine\":2}",
+         "-1 /mine json.duplicate_key the object has this member twice "
+         "recorded as /*\n"},
+        {"{\"from\":\"a\",\"zz\":1,\"from\":\"b\"}",
+         "-1 /from json.duplicate_key the object has this member twice\n"},
+        {"{\"to\":3,\"mine\":1,\"to\":[]}",
+         "-1 /to json.duplicate_key the object has this member twice\n"},
+        {"{\"to\":3,\"mine\":1,\"from\":\"a\",\"mine\":[]}",
+         "-1 /mine json.duplicate_key the object has this member twice "
+         "recorded as /*\n"},
+    };
+    struct fixture f;
+
+    fixture_init(&f, "{\"properties\":{\"to\":{\"type\":\"array\"},"
+                     "\"from\":{\"type\":\"string\"}}}");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct verdict v = validate(f.plan, text_of(rows[i].body));
+
+        ck_assert_msg(strstr(v.text.data, rows[i].says) != NULL, "%s: %s",
+                      rows[i].body, v.text.data);
+        verdict_release(&v);
+    }
+    fixture_release(&f);
+}
+END_TEST
+
 START_TEST(the_same_key_in_another_object_is_another)
 {
     struct fixture f;
@@ -582,6 +615,7 @@ UNIT_MAIN("schema/run", each_use_has_its_own_violations,
           taps_have_bounds, a_nul_in_an_identifier_is_refused,
           pointers_are_cut_and_records_name_no_client_keys, depth_has_a_limit,
           members_have_a_limit, a_million_keys_end_at_the_limit,
+          a_member_that_is_twice_is_recorded_by_its_own_name,
           the_same_key_in_another_object_is_another,
           long_items_are_too_large_to_compare,
           unique_items_are_compared_up_to_a_number,

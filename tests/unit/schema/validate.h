@@ -6,6 +6,8 @@
  * test shows what was found:
  *
  *   "ok\n"  or  "invalid\n0 /to type must be an array, not a string\n"
+ *
+ * and " recorded as POINTER" where the record is told less.
  */
 #ifndef SCHEMA_VALIDATE_H
 #define SCHEMA_VALIDATE_H
@@ -34,6 +36,11 @@ static inline void verdict_release(struct verdict *v)
     buffer_release(&v->text);
 }
 
+static inline bool is_record_other(const struct schema_violation *v)
+{
+    return strcmp(v->pointer, v->record_pointer) != 0;
+}
+
 static inline struct verdict verdict_of(struct schema_run *run,
                                         enum status status)
 {
@@ -46,9 +53,11 @@ static inline struct verdict verdict_of(struct schema_run *run,
     buffer_init(&v.text, 1024 * 1024);
     CHECK(buffer_printf(&v.text, "%s\n", status_name(status)) == STATUS_OK);
     for (i = 0; i < n; i++)
-        CHECK(buffer_printf(&v.text, "%d %s %s %s\n", list[i].use,
-                            list[i].pointer, list[i].rule,
-                            list[i].message) == STATUS_OK);
+        CHECK(buffer_printf(&v.text, "%d %s %s %s%s%s\n", list[i].use,
+                            list[i].pointer, list[i].rule, list[i].message,
+                            is_record_other(&list[i]) ? " recorded as " : "",
+                            is_record_other(&list[i]) ? list[i].record_pointer
+                                                      : "") == STATUS_OK);
     return v;
 }
 
