@@ -487,7 +487,9 @@ enum status redis_link_command(struct redis_link *r, bool asking,
                                const struct text *argv, redis_done_fn done,
                                void *arg)
 {
-    bool is_refused = r->is_open || r->queue.pending >= r->options.max_pending;
+    /* Without time it would be sent before its deadline is looked at. */
+    bool is_refused = r->is_open || timeout_us <= 0 ||
+                      r->queue.pending >= r->options.max_pending;
     enum status s;
 
     CHECK(argc > 0 && done != NULL);

@@ -62,7 +62,7 @@ const struct config_key config_keys[] = {
      .prose = "networks whose `X-Forwarded-For`, `X-Request-Id` and "
               "`traceparent` are believed; `unix:` for unix sockets"},
     {"admin.listen", CONFIG_ADDRESS, "127.0.0.1:8081", AT(admin.listen),
-     .prose = "address of health, metrics and console; off loopback only "
+     .prose = "address of health, metrics and policies; off loopback only "
               "with a password"},
     {"admin.password_sha256", CONFIG_DIGEST, "none", AT(admin.password_sha256),
      AND(admin.has_password), .is_nullable = true, .reloads = true,

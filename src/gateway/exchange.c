@@ -343,7 +343,10 @@ static void on_sender_found(void *arg, enum status status, const char *number)
     struct exchange *x;
     MAGIC_CAST(x, arg, EXCHANGE_MAGIC);
     x->search = NULL;
-    x->is_redis_silent = status == STATUS_TIMEOUT;
+    x->redis_waited_us =
+        status == STATUS_TIMEOUT
+            ? INT64_MAX
+            : clock_mono(x->worker->shared->clock) - x->search_started_at;
     if (status != STATUS_OK) {
         step_lookup(x);
         return;
@@ -399,6 +402,7 @@ static void step_lookup(struct exchange *x)
 
 static void step_sender(struct exchange *x)
 {
+    x->search_started_at = clock_mono(x->worker->shared->clock);
     enum status s = sender_find(x->worker->sender, x->parameters.chat,
                                 on_sender_found, x, &x->search);
     if (s != STATUS_OK)
@@ -462,9 +466,8 @@ static void step_limit(struct exchange *x)
         return;
     }
     if (s == STATUS_OK)
-        s = (x->is_redis_silent ? limit_decide_without_redis : limit_decide)(
-            x->worker->limiter, x->asked, x->charge_count, on_decision, x,
-            &x->limit_call);
+        s = limit_decide_after(x->worker->limiter, x->redis_waited_us, x->asked,
+                               x->charge_count, on_decision, x, &x->limit_call);
     if (s != STATUS_OK)
         exchange_refuse(x, HTTP_REFUSAL_NO_MEMORY, NULL);
 }
@@ -568,6 +571,7 @@ static void own_lookup_again(struct exchange *x)
     x->scan = NULL;
     buffer_clear(&x->tail);
     x->upstream_status = 0;
+    x->delivery = AUDIT_DELIVERY_NONE;
     x->trace_id = (struct text){NULL, 0};
     x->answer_bytes = x->taken = 0;
     lookup_settle(x);

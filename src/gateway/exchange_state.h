@@ -90,7 +90,8 @@ struct exchange {
 
     /* the sender of a chat that nobody here has seen */
     struct sender_search *search;
-    bool is_redis_silent; /* it was waited for, and is not a second time */
+    mono_us search_started_at;
+    int64_t redis_waited_us; /* by the search; INT64_MAX: in vain */
     struct sender_lookup *lookup;
     struct upstream_call *lookup_call; /* ours, if we are the first */
     struct answer_scan *lookup_scan;

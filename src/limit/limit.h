@@ -133,14 +133,13 @@ struct limit_call; /* a decision under way */
 enum status limit_decide(struct limiter *l, const struct limit_charge *charges,
                          size_t count, limit_done_fn done, void *arg,
                          struct limit_call **out) MUST_CHECK;
-/* The same for a request that has waited for Redis in vain already: this
- * decision does not wait again. What on_failure says happens at once, as if
- * Redis were away. */
-enum status limit_decide_without_redis(struct limiter *l,
-                                       const struct limit_charge *charges,
-                                       size_t count, limit_done_fn done,
-                                       void *arg,
-                                       struct limit_call **out) MUST_CHECK;
+/* The same for a request that has waited for Redis before, `waited_us` (0 or
+ * more): this decision has what is left of the time-out. With nothing left,
+ * what on_failure says happens at once, as if Redis were away. */
+enum status limit_decide_after(struct limiter *l, int64_t waited_us,
+                               const struct limit_charge *charges, size_t count,
+                               limit_done_fn done, void *arg,
+                               struct limit_call **out) MUST_CHECK;
 /* The answer is no longer wanted; what was sent is charged all the same. */
 void limit_call_cancel(struct limit_call *call);
 

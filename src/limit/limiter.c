@@ -531,7 +531,7 @@ static bool is_known_denied(struct limit_call *call)
     return is_denied;
 }
 
-static void ask_redis(struct limit_call *call)
+static void ask_redis(struct limit_call *call, int64_t waited_us)
 {
     struct limiter *l = call->limiter;
 
@@ -540,7 +540,7 @@ static void ask_redis(struct limit_call *call)
     call->tour.which = limit_set_all(call->charges.count);
     call->tour.is_strict = l->settings.on_failure == LIMIT_FAIL_DENY &&
                            call->tour.action == LIMIT_ASK_TAKE;
-    call->tour.deadline = call->started_at + l->settings.timeout_us;
+    call->tour.deadline = call->started_at + l->settings.timeout_us - waited_us;
     call->tour.done = on_toured;
     call->tour.verdicts = call->decision.verdicts;
     if (limit_tour_start(&call->tour) == STATUS_OK) {
@@ -562,7 +562,7 @@ static void do_without_redis(struct limit_call *call)
 
 struct question {
     enum limit_ask_action action;
-    bool may_ask_redis;
+    int64_t waited_us; /* for Redis, before this */
 };
 
 static enum status start(struct limiter *l, struct question q,
@@ -595,10 +595,10 @@ static enum status start(struct limiter *l, struct question q,
         call->started_at = clock_mono(l->clock);
         if (q.action == LIMIT_ASK_TAKE && is_known_denied(call))
             tell_later(call);
-        else if (!q.may_ask_redis)
+        else if (q.waited_us >= l->settings.timeout_us)
             do_without_redis(call);
         else
-            ask_redis(call);
+            ask_redis(call, q.waited_us);
     }
     *out = call;
     return STATUS_OK;
@@ -608,25 +608,25 @@ enum status limit_decide(struct limiter *l, const struct limit_charge *charges,
                          size_t count, limit_done_fn done, void *arg,
                          struct limit_call **out)
 {
-    return start(l, (struct question){LIMIT_ASK_TAKE, true}, charges, count,
-                 done, arg, out);
+    return start(l, (struct question){LIMIT_ASK_TAKE, 0}, charges, count, done,
+                 arg, out);
 }
 
-enum status limit_decide_without_redis(struct limiter *l,
-                                       const struct limit_charge *charges,
-                                       size_t count, limit_done_fn done,
-                                       void *arg, struct limit_call **out)
+enum status limit_decide_after(struct limiter *l, int64_t waited_us,
+                               const struct limit_charge *charges, size_t count,
+                               limit_done_fn done, void *arg,
+                               struct limit_call **out)
 {
-    return start(l, (struct question){LIMIT_ASK_TAKE, false}, charges, count,
-                 done, arg, out);
+    return start(l, (struct question){LIMIT_ASK_TAKE, waited_us}, charges,
+                 count, done, arg, out);
 }
 
 enum status limit_peek(struct limiter *l, const struct limit_charge *charges,
                        size_t count, limit_done_fn done, void *arg,
                        struct limit_call **out)
 {
-    return start(l, (struct question){LIMIT_ASK_PEEK, true}, charges, count,
-                 done, arg, out);
+    return start(l, (struct question){LIMIT_ASK_PEEK, 0}, charges, count, done,
+                 arg, out);
 }
 
 void limit_call_cancel(struct limit_call *call)

@@ -6,9 +6,10 @@
  * many as a decision needs); the script and what it replies are described in
  * decide.lua. Keys are made from the charges: with the tag +14155550100,
  *
- *   sender-limits:burst:+14155550100 ->
- * chatgate:{+14155550100}:sender-limits:burst: chats:day:some-chat ->
- * chatgate:{+14155550100}:chats:day:some-chat
+ *   sender-limits:burst:+14155550100
+ *       chatgate:{+14155550100}:sender-limits:burst:
+ *   chats:day:some-chat
+ *       chatgate:{+14155550100}:chats:day:some-chat
  *
  * (the tag is not repeated at the end: 30 bytes a sender and limit less).
  * A server that does not have the script says NOSCRIPT and has done nothing;

@@ -120,13 +120,20 @@ static void pass_by(struct limit_tour *t, const char *why)
 
 static void on_answered(struct limit_ask *ask);
 
+/* A place that took all the time leaves none for the next, which must not be
+ * charged, nor blamed, for a question that nobody waits for. */
+static bool is_late(const struct limit_tour *t)
+{
+    return t->deadline <= clock_mono(t->store->clock);
+}
+
 /* True: a question is under way. */
 static bool ask_next(struct limit_tour *t)
 {
     for (; t->at < t->count; pass_by(t, t->ask.why)) {
         t->until = end_of_stop(t);
         t->ask.why[0] = '\0';
-        if (!redis_is_up(t->store->redis, t->places[t->at]))
+        if (!redis_is_up(t->store->redis, t->places[t->at]) || is_late(t))
             continue;
         t->ask.store = t->store;
         t->ask.action =

@@ -709,6 +709,34 @@ START_TEST(the_second_slot_stalls_and_the_first_is_given_back)
 }
 END_TEST
 
+/* Who waited in vain for one master leaves the others alone: their buckets,
+ * and their good name. */
+START_TEST(the_first_slot_stalls_and_the_second_is_left_alone)
+{
+    enum { AT_ONCE = 8 };
+    struct limit_charge c[2];
+    struct limit_call *calls[AT_ONCE];
+
+    open_on(LIMIT_FAIL_DENY);
+    c[0] = charge("burst", senders[1], 100, 0);
+    c[1] = charge("all", orgs[0], 100, 4);
+    ck_assert_int_eq(decide(c, 2), STATUS_OK);
+    redis_server_stall(&cluster.nodes[1]);
+    set_timeout(TIMEOUT_US, LIMIT_FAIL_DENY);
+    for (int i = 0; i < AT_ONCE; i++)
+        ck_assert_int_eq(limit_decide(limiter, c, 2, on_done, NULL, &calls[i]),
+                         STATUS_OK);
+    ck_assert(run_until(base, &decided, 1 + AT_ONCE, WAIT_S));
+    ck_assert_int_eq(granted, 1);
+    ck_assert(redis_is_up(redis, redis_slot_of(c[1].tag)));
+    set_timeout(LONG_US, LIMIT_FAIL_DENY);
+    ck_assert_int_eq(left(&c[1]), 99);
+    ck_assert_uint_eq(counters().refunds, 0);
+    resume(1, &c[0]);
+    close_all();
+}
+END_TEST
+
 /* ---- the frame ---- */
 
 static void start_cluster(void)
@@ -744,6 +772,7 @@ int main(void)
         the_second_slot_is_away_and_allow_decides,
         the_second_slot_is_away_and_deny_refuses,
         the_second_slot_stalls_and_the_first_is_given_back,
+        the_first_slot_stalls_and_the_second_is_left_alone,
     };
     Suite *suite = suite_create("limit/cluster");
     TCase *all = tcase_create("limit/cluster");

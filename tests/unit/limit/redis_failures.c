@@ -225,6 +225,35 @@ START_TEST(nothing_queues_behind_a_dead_server)
 }
 END_TEST
 
+/* A request has one time-out for all that it asks of Redis: what it waited
+ * before is taken off, and nothing is sent when nothing is left. */
+START_TEST(what_was_waited_before_counts)
+{
+    struct limit_charge c = charge("p:l:+14155550100", 1000);
+    struct limit_call *call;
+    double start;
+
+    start_on(LIMIT_FAIL_LOCAL, LONG_US);
+    ck_assert_int_eq(decide(&c), STATUS_OK);
+    redis_server_stall(&server);
+    start = now_s();
+    ck_assert_int_eq(
+        limit_decide_after(limiter, LONG_US, &c, 1, on_done, NULL, &call),
+        STATUS_OK);
+    ck_assert(run_until(base, &decided, 2, WAIT_S));
+    ck_assert(!last.charge_unknown);
+    ck_assert_int_eq(limit_decide_after(limiter, LONG_US - 100 * US_PER_MS, &c,
+                                        1, on_done, NULL, &call),
+                     STATUS_OK);
+    ck_assert(run_until(base, &decided, 3, WAIT_S));
+    ck_assert(last.charge_unknown);
+    ck_assert(now_s() - start < (double)LONG_US / US_PER_S / 2);
+    ck_assert_int_eq(last.source, LIMIT_LOCAL);
+    redis_server_continue(&server);
+    close_all();
+}
+END_TEST
+
 START_TEST(killed_and_restarted)
 {
     struct limit_charge c = charge("p:l:+14155550100", 100);
@@ -825,7 +854,7 @@ END_TEST
 
 UNIT_MAIN("limit/redis_failures", stalled_then_local, stalled_then_allow,
           stalled_then_deny, nothing_queues_behind_a_dead_server,
-          killed_and_restarted, never_there,
+          what_was_waited_before_counts, killed_and_restarted, never_there,
           a_share_of_each_limit_while_redis_is_away,
           flushed_with_requests_flowing, read_only, out_of_memory,
           a_key_of_another_type, a_value_that_is_not_ours_counts_as_full,
