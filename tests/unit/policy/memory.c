@@ -8,6 +8,7 @@
  */
 #include "fixture.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "api.h"
@@ -104,10 +105,17 @@ START_TEST(a_load_that_is_refused_survives_too)
 }
 END_TEST
 
+struct attempt {
+    const struct policy_snapshot *snap;
+    unsigned long n; /* the allocation that fails */
+    bool failed;     /* there were so many */
+};
+
 /* One request whose n-th allocation fails: no verdict is better than a wrong
- * one. False when there were fewer. */
-static bool fail_request(const struct policy_snapshot *snap, unsigned long n)
+ * one. In a thread of its own, which keeps nothing of earlier ones. */
+static void *fail_request(void *arg)
 {
+    struct attempt *a = arg;
     static const struct policy_facts facts = {.sender = TEXT("+14155550100")};
     struct schema_limits limits;
     struct policy_parameters found;
@@ -116,30 +124,30 @@ static bool fail_request(const struct policy_snapshot *snap, unsigned long n)
     struct arena arena;
     size_t count = 0;
     enum status s, t;
-    bool failed;
 
     schema_limits_default(&limits);
     arena_init(&arena, (size_t)1 << 20);
-    policy_route(snap, text_of("GET"), text_of("/c?from=+1&limit=200&limit[]"),
-                 &route);
-    countdown = n;
+    policy_route(a->snap, text_of("GET"),
+                 text_of("/c?from=+1&limit=200&limit[]"), &route);
+    countdown = a->n;
     s = policy_check_parameters(&route, &limits, &arena, &found);
-    t = policy_charges(snap, &route, &facts, &arena, charges,
+    t = policy_charges(a->snap, &route, &facts, &arena, charges,
                        POLICY_CHARGES_MAX, &count);
-    failed = countdown == 0;
+    a->failed = countdown == 0;
     countdown = 0;
     ck_assert(s == STATUS_NO_MEMORY ||
               (s == STATUS_OK && found.finding_count == 2));
     ck_assert(t == STATUS_NO_MEMORY || (t == STATUS_OK && count == 1));
-    ck_assert(failed || (s == STATUS_OK && t == STATUS_OK));
+    ck_assert(a->failed || (s == STATUS_OK && t == STATUS_OK));
     arena_release(&arena);
-    return failed;
+    return NULL;
 }
 
 START_TEST(a_request_survives_each_failure)
 {
     struct policy_snapshot *snap = NULL;
-    unsigned long n = 1;
+    struct attempt a = {.n = 0};
+    pthread_t thread;
 
     fixture_open();
     fixture_write("api.json", API);
@@ -147,9 +155,13 @@ START_TEST(a_request_survives_each_failure)
                   "{\"name\": \"p\", \"limits\": [{\"name\": \"l\", \"per\": "
                   "[\"sender\"], \"capacity\": 9, \"refill\": \"1/s\"}]}");
     ck_assert_int_eq(fixture_load(&snap), STATUS_OK);
-    while (fail_request(snap, n))
-        n++;
-    ck_assert_uint_gt(n, 2);
+    a.snap = snap;
+    do {
+        a.n++;
+        CHECK(pthread_create(&thread, NULL, fail_request, &a) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+    } while (a.failed);
+    ck_assert_uint_gt(a.n, 2);
     policy_snapshot_unref(snap);
     fixture_close();
 }

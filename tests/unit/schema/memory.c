@@ -7,6 +7,8 @@
  * Linked with --wrap, so that only what chatgate itself allocates can fail;
  * what yajl has is allocated for it, too.
  */
+#include <pthread.h>
+
 #include "tests/unit/schema/everything.h"
 #include "tests/unit/schema/validate.h"
 #include "tests/unit/unit.h"
@@ -99,50 +101,68 @@ END_TEST
 
 /* ---- runs ---- */
 
-static bool run_once(const struct schema_plan *plan, struct text body,
-                     size_t piece, const struct verdict *want, unsigned long n)
+struct attempt {
+    const struct schema_plan *plan;
+    struct text body;
+    size_t piece;
+    const struct verdict *want;
+    unsigned long n; /* the allocation that fails */
+    bool failed;     /* there were so many */
+};
+
+/* In a thread of its own, which has no memory of earlier runs. */
+static void *run_once(void *arg)
 {
+    struct attempt *a = arg;
     struct schema_limits limits;
     struct schema_run *run;
     enum status status = STATUS_NO_MEMORY;
     struct verdict got;
     size_t at = 0, len;
-    bool failed;
 
     schema_limits_default(&limits);
-    countdown = n;
-    run = schema_run_new(plan, &limits);
+    countdown = a->n;
+    run = schema_run_new(a->plan, &limits);
     if (run)
         status = STATUS_OK;
-    for (; at < body.len && status == STATUS_OK; at += len) {
-        len = body.len - at < piece ? body.len - at : piece;
-        status = schema_run_feed(run, body.data + at, len);
+    for (; at < a->body.len && status == STATUS_OK; at += len) {
+        len = a->body.len - at < a->piece ? a->body.len - at : a->piece;
+        status = schema_run_feed(run, a->body.data + at, len);
     }
     if (status == STATUS_OK)
         status = schema_run_finish(run);
-    failed = countdown == 0;
+    a->failed = countdown == 0;
     countdown = 0;
-    ck_assert(failed || status != STATUS_NO_MEMORY);
+    ck_assert(a->failed || status != STATUS_NO_MEMORY);
+    ck_assert(run || a->n == 1);
     if (run && status != STATUS_NO_MEMORY) {
         got = verdict_of(run, status);
-        ck_assert_str_eq(got.text.data, want->text.data);
+        ck_assert_str_eq(got.text.data, a->want->text.data);
         verdict_release(&got);
     }
     schema_run_free(run);
-    return failed;
+    return NULL;
 }
 
 static void fail_each(const struct schema_plan *plan, const char *body)
 {
     static const size_t pieces[] = {SIZE_MAX, 1};
     struct verdict want = validate(plan, text_of(body));
-    unsigned long n;
+    struct attempt a = {plan, text_of(body), 0, &want, 0, false};
+    pthread_t thread;
     size_t i;
 
     ck_assert_int_ne(want.status, STATUS_NO_MEMORY);
-    for (i = 0; i < ARRAY_LEN(pieces); i++)
-        for (n = 1; run_once(plan, text_of(body), pieces[i], &want, n); n++)
-            continue;
+    for (i = 0; i < ARRAY_LEN(pieces); i++) {
+        a.piece = pieces[i];
+        a.n = 0;
+        do {
+            a.n++;
+            CHECK(pthread_create(&thread, NULL, run_once, &a) == 0);
+            CHECK(pthread_join(thread, NULL) == 0);
+        } while (a.failed);
+        ck_assert_uint_gt(a.n, 1);
+    }
     verdict_release(&want);
 }
 
