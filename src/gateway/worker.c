@@ -204,13 +204,19 @@ enum status worker_new(int index, struct worker_shared *shared,
     return STATUS_OK;
 }
 
-/* Clients first: their exchanges let go of the neighbours behind them. */
+/* Clients first: their exchanges let go of the neighbours behind them. The loop
+ * turns once more for that, and whatever else is due in it finds no listener:
+ * letters of the main thread's too. */
 void worker_free(struct worker *w)
 {
     if (w == NULL)
         return;
+    if (w->idle_poll != NULL)
+        event_free(w->idle_poll);
+    w->idle_poll = NULL;
     if (w->http != NULL)
         http_server_free(w->http);
+    w->http = NULL;
     if (w->base != NULL)
         event_base_loop(w->base, EVLOOP_NONBLOCK);
     if (w->audit != NULL)
@@ -226,8 +232,6 @@ void worker_free(struct worker *w)
     if (w->redis != NULL)
         redis_free(w->redis);
     mailbox_free(w->mailbox);
-    if (w->idle_poll != NULL)
-        event_free(w->idle_poll);
     if (w->base != NULL)
         event_base_free(w->base);
     json_writer_free(w->json);
@@ -243,6 +247,8 @@ void worker_reload(struct worker *w, struct runtime *runtime)
     struct upstream_settings upstream;
     struct limit_settings limits;
     struct runtime *old = w->runtime;
+    if (w->http == NULL)
+        return; /* it is ending */
     w->runtime = runtime_ref(runtime);
     http_settings_of(runtime, w->shared, &http);
     upstream_settings_of(runtime->config, w->shared, &upstream);
@@ -272,6 +278,8 @@ static void check_idle(evutil_socket_t fd, short what, void *arg)
 void worker_drain(struct worker *w, void (*on_idle)(void *arg), void *arg)
 {
     const struct timeval interval = {0, IDLE_POLL_US};
+    if (w->http == NULL)
+        return; /* it is ending */
     w->on_idle = on_idle;
     w->on_idle_arg = arg;
     http_server_drain(w->http);
@@ -315,10 +323,11 @@ static void collect_limits(struct worker *w, struct metrics *out)
 
 void worker_collect(struct worker *w, struct metrics *out)
 {
-    struct http_counters h;
+    struct http_counters h = {0};
     struct upstream_counters u;
     struct audit_counters a;
-    http_server_counters(w->http, &h);
+    if (w->http != NULL)
+        http_server_counters(w->http, &h);
     upstream_counters_get(w->upstream, &u);
     audit_writer_counters(w->audit, &a);
     *out = w->metrics;

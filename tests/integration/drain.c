@@ -51,7 +51,7 @@ START_TEST(a_stop_finishes_what_was_begun)
     struct wire w;
 
     rig_start(&rig, &(struct rig_options){.redis = RIG_NO_REDIS});
-    begin_slow(&w, "delay=400ms");
+    begin_slow(&w, "delay=1500ms");
     kill(rig.gateway.pid, SIGTERM);
     wire_read(&w, &a);
     ck_assert_int_eq(a.status, 201);
@@ -98,6 +98,9 @@ START_TEST(an_idle_connection_is_answered_once_more)
 }
 END_TEST
 
+/* With so many workers that the last one is freed well after its loop has
+ * ended: a timer of its own, due by then, once looked at the listener that was
+ * gone. */
 START_TEST(draining_ends_at_its_time_out)
 {
     struct rig_audit lines;
@@ -106,7 +109,8 @@ START_TEST(draining_ends_at_its_time_out)
 
     rig_start(&rig, &(struct rig_options){
                         .redis = RIG_NO_REDIS,
-                        .config = "\"drain_timeout\": \"300ms\"",
+                        .config = "\"drain_timeout\": \"300ms\", "
+                                  "\"workers\": 24",
                         .expects_warnings = true,
                     });
     begin_slow(&w, "silent");
