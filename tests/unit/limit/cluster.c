@@ -605,7 +605,8 @@ START_TEST(the_second_slot_is_away_and_local_decides)
         ck_assert_int_eq(decide(c, 2), STATUS_OK);
         ck_assert_int_eq(last.source, LIMIT_LOCAL); /* not all of it is exact */
         ck_assert_uint_eq(last.count, 2);
-        ck_assert(last.verdicts[0].is_local && !last.verdicts[1].is_local);
+        ck_assert(last.verdicts[0].is_local);
+        ck_assert(!last.verdicts[1].is_local);
         ck_assert_int_eq(shown(0), 2 - i);
         ck_assert_int_eq(shown(1), 10 - i);
     }

@@ -683,7 +683,7 @@ START_TEST(a_failed_refund_is_counted_and_not_repeated)
     struct limit_charge c = charge("p:l:+14155550100", 10);
     struct limit_decision granted;
 
-    start_on(LIMIT_FAIL_DENY, TIMEOUT_US);
+    start_on(LIMIT_FAIL_DENY, LONG_US);
     ck_assert_int_eq(decide(&c), STATUS_OK);
     granted = last;
     redis_server_kill(&server);
