@@ -418,7 +418,6 @@ static bool fill_members(struct schema_set *set, struct layout *l)
             continue;
         if (o->pattern_count > 0 || o->names || o->has_unevaluated)
             return true; /* only a body tells */
-        l->has_max |= o->max != UINT64_MAX;
     }
     if (l->has_unevaluated || set->layouts->children > CHILDREN_MAX)
         return true;
@@ -476,7 +475,6 @@ static bool fill_items(struct schema_set *set, struct layout *l)
             return true; /* only a body tells */
         if (a->prefix_count > most)
             most = a->prefix_count;
-        l->has_max |= a->max != UINT64_MAX;
     }
     if (l->has_unevaluated || most >= ITEMS_MAX ||
         set->layouts->children > CHILDREN_MAX)
@@ -493,6 +491,22 @@ static bool fill_items(struct schema_set *set, struct layout *l)
     return true;
 }
 
+/* Some inst counts its members or items. That must be known also of what
+ * only a body tells more of. */
+static bool has_max(const struct layout *l)
+{
+    uint32_t i;
+
+    for (i = 0; i < l->inst_count; i++) {
+        const struct node *n = l->settled[0][i].node;
+
+        if ((n->object && n->object->max != UINT64_MAX) ||
+            (n->array && n->array->max != UINT64_MAX))
+            return true;
+    }
+    return false;
+}
+
 bool layouts_fill(struct schema_set *set)
 {
     struct layouts *ls = set->layouts;
@@ -500,6 +514,7 @@ bool layouts_fill(struct schema_set *set)
     while (ls->unfilled && !ls->has_no_memory) {
         struct layout *l = &ls->unfilled->layout;
 
+        l->has_max = has_max(l);
         if (!fill_members(set, l) || !fill_items(set, l))
             return false;
         ls->unfilled = ls->unfilled->next;

@@ -437,7 +437,74 @@ START_TEST(a_discriminator_tells_whose_findings_count)
 }
 END_TEST
 
-UNIT_MAIN("schema/keywords", each_keyword_says_what_and_where,
-          and_layouts_do_not_matter, and_stages_do_not_matter,
-          and_the_cut_does_not_matter, messages_are_for_people,
-          a_discriminator_tells_whose_findings_count)
+/* The two members where `shape` says %s. */
+static void fill_shape(char *out, size_t size, const char *shape,
+                       const char *first, const char *second)
+{
+    const char *one = strstr(shape, "%s"), *two = strstr(one + 2, "%s");
+
+    snprintf(out, size, "%.*s%s%.*s%s%s", (int)(one - shape), shape, first,
+             (int)(two - one - 2), one + 2, second, two + 2);
+}
+
+/* A maximum beside a keyword of which only a body tells more was once not
+ * looked at: beside, before and behind it, and where only a verdict is
+ * asked. */
+START_TEST(a_maximum_holds_beside_any_keyword)
+{
+    static const char *const of_arrays[] = {
+        "\"contains\":{\"type\":\"integer\"}",
+        "\"contains\":true,\"minContains\":0",
+        "\"unevaluatedItems\":true",
+        "\"prefixItems\":[true]",
+        "\"uniqueItems\":true",
+    };
+    static const char *const of_objects[] = {
+        "\"patternProperties\":{\"^t\":true}",
+        "\"propertyNames\":{\"maxLength\":3}",
+        "\"unevaluatedProperties\":true",
+        "\"additionalProperties\":{}",
+        "\"dependentSchemas\":{\"a\":{}}",
+    };
+    static const char *const shapes[] = {
+        "{%s,%s}",
+        "{\"allOf\":[{%s},{%s}]}",
+        "{\"not\":{\"not\":{%s,%s}}}",
+        "{\"oneOf\":[{%s,%s},{\"type\":\"string\"}]}",
+        "{\"anyOf\":[{\"type\":\"null\"},{\"allOf\":[{%s},{%s}]}]}",
+        "{\"if\":{%s,%s},\"else\":false}",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(of_arrays) + ARRAY_LEN(of_objects); i++) {
+        bool is_array = i < ARRAY_LEN(of_arrays);
+        const char *beside =
+            is_array ? of_arrays[i] : of_objects[i - ARRAY_LEN(of_arrays)];
+        const char *max = is_array ? "\"maxItems\":1" : "\"maxProperties\":1";
+        struct text good = is_array ? TEXT_LIT("[1]") : TEXT_LIT("{\"a\":1}");
+        struct text bad =
+            is_array ? TEXT_LIT("[1,2]") : TEXT_LIT("{\"a\":1,\"b\":2}");
+
+        for (size_t at = 0; at < 2 * ARRAY_LEN(shapes); at++) {
+            struct fixture f;
+            struct verdict v;
+            char schema[512];
+
+            fill_shape(schema, sizeof(schema), shapes[at / 2],
+                       at % 2 ? beside : max, at % 2 ? max : beside);
+            fixture_init(&f, schema);
+            v = validate(f.plan, good);
+            ck_assert_msg(v.count == 0, "%s %s", schema, v.text.data);
+            verdict_release(&v);
+            v = validate(f.plan, bad);
+            ck_assert_msg(v.count > 0, "%s is not enforced", schema);
+            verdict_release(&v);
+            fixture_release(&f);
+        }
+    }
+}
+END_TEST
+
+UNIT_MAIN("schema/keywords", a_maximum_holds_beside_any_keyword,
+          each_keyword_says_what_and_where, and_layouts_do_not_matter,
+          and_stages_do_not_matter, and_the_cut_does_not_matter,
+          messages_are_for_people, a_discriminator_tells_whose_findings_count)
