@@ -88,6 +88,45 @@ START_TEST(no_memory_is_told)
 }
 END_TEST
 
+/* A guess is right or none, and reads no byte beside the name. */
+START_TEST(guesses_are_right_or_none)
+{
+    static const char *const texts[] = {
+        "from", "to",    "message", "parts",   "t",
+        "",     "aa",    "ab",      "ba",      "0123456789abcdef",
+        "type", "value", "url",     "effects", "0123456789abcdefg",
+    };
+    static struct name names[ARRAY_LEN(texts)];
+    struct name_guess g, empty;
+    struct name_table t = {0};
+    struct arena arena;
+    size_t i, len, found = 0;
+
+    name_key_init();
+    arena_init(&arena, 1024 * 1024);
+    ck_assert(name_guess_make(&empty, &arena, &t));
+    ck_assert_ptr_null(name_guess_find(&empty, "from", 4));
+    for (i = 0; i < ARRAY_LEN(texts); i++)
+        ck_assert(name_table_add(&t, &arena, &names[i], text_of(texts[i])));
+    ck_assert(name_guess_make(&g, &arena, &t));
+    for (i = 0; i < ARRAY_LEN(texts); i++)
+        for (len = 0; len <= strlen(texts[i]); len++) {
+            char *copy = malloc(len + (len == 0));
+            const struct name *n;
+
+            ck_assert_ptr_nonnull(copy);
+            memcpy(copy, texts[i], len);
+            n = name_guess_find(&g, copy, len);
+            ck_assert(!n || text_equal(n->text, text_make(copy, len)));
+            if (n && len == strlen(texts[i]))
+                found++;
+            free(copy);
+        }
+    ck_assert_uint_eq(found, ARRAY_LEN(texts) - 2); /* "", and one too long */
+    arena_release(&arena);
+}
+END_TEST
+
 UNIT_MAIN("schema/name", short_names_are_their_print,
           an_exact_print_is_never_a_hash, tables_find_what_was_added,
-          no_memory_is_told)
+          no_memory_is_told, guesses_are_right_or_none)
