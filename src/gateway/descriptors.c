@@ -4,9 +4,10 @@
  *
  * What is the process's own does not grow with its load:
  *
- *   a worker    epoll, three eventfds, its listeners (16 at most), Redis and
- *               a second connection to it while it is found again, a pair of
- *               sockets for the resolver's thread
+ *   a worker    epoll, three eventfds, its listeners, Redis and a second
+ *               connection to it while it is found again (or a dozen masters
+ *               of a cluster: for more of them the manual asks for a higher
+ *               limit), a pair of sockets for the resolver's thread
  *   the rest    standard streams, signals, the main loop, the audit file and
  *               the one that takes its place, policies while they are loaded,
  *               the admin address and who asks there
