@@ -32,16 +32,12 @@ void redis_queue_init(struct redis_queue *q)
 
 static char *put_header(char *at, char type, size_t n)
 {
-    char digits[HEADER_MAX];
-    size_t first = sizeof(digits);
+    char room[TEXT_DIGITS_MAX];
+    struct text digits = text_from_u64(n, room);
 
-    do {
-        digits[--first] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
     *at++ = type;
-    memcpy(at, digits + first, sizeof(digits) - first);
-    at += sizeof(digits) - first;
+    memcpy(at, digits.data, digits.len);
+    at += digits.len;
     *at++ = '\r';
     *at++ = '\n';
     return at;

@@ -85,14 +85,9 @@ static void add_argument(struct arguments *a, struct text t)
 /* Of 0 or more. printf() would take a quarter of the time of a decision. */
 static void add_number(struct arguments *a, int64_t n)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char room[TEXT_DIGITS_MAX];
 
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    add_argument(a, text_make(digits + at, sizeof(digits) - at));
+    add_argument(a, text_from_u64((uint64_t)n, room));
 }
 
 static void add_key(struct arguments *a, const struct limit_charge *c)
